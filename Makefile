@@ -1,0 +1,31 @@
+# make book   set up and build the book         make test   set up and run every test
+# make serve  serve the built book locally      make clean  remove what was built
+.PHONY: book test serve clean
+.DEFAULT_GOAL := book
+
+NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
+NEWER := import sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON = $(firstword $(foreach p,$(NAMES),$(shell $(p) -c '$(NEWER)' >/dev/null 2>&1 && echo $(p))))
+PORT ?= 8000
+IN := .venv/bin/
+
+book: .venv/installed
+	$(IN)jupyter-book build . -n -W --keep-going
+	@echo "Open file://$(CURDIR)/_build/html/book/index.html  or run: make serve"
+
+test: .venv/installed
+	$(IN)ruff check .
+	$(IN)pytest nntk_lib tests/library --doctest-modules --cov --cov-fail-under=95
+	$(IN)pytest book tests/book tests/site --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+
+serve:
+	@echo "Serving http://127.0.0.1:$(PORT)/book/index.html  (stop with Ctrl-C)"
+	@$(or $(wildcard $(IN)python),$(PYTHON)) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
+
+# Created again when what is to be installed has changed; otherwise nothing is done.
+.venv/installed: pyproject.toml requirements.txt
+	$(or $(PYTHON),$(error Python 3.11 or newer is needed, and none of "$(NAMES)" is; run: make PYTHON=/path/to/python))  -m venv .venv
+	$(IN)python -m pip install --quiet --editable '.[book,test]' -r requirements.txt && touch $@

@@ -1,0 +1,162 @@
+r"""Activations: one row (sigma, sigma', sigma'') a function, and what the theory asks of it.
+
+Assumption A1 of the Newton paper wants sigma bounded, with bounded first and second derivatives:
+
+    s0 = sup |sigma|,   s1 = sup |sigma'|,   s2 = sup |sigma''|   all finite.
+
+Tanh, the logistic sigmoid, erf and sine satisfy it; softplus and SiLU are unbounded, and ReLU has no second
+derivative at 0 (its sigma'' is 0 elsewhere, so the Hessian it gives is blind to the kink).
+
+One more number, ``strip``, is the half-width of a strip around the real line in which sigma is analytic and of
+moderate size. It sets the step of the quadrature in :mod:`nntk_lib.quadrature`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .checks import Array, ParameterError, positive
+
+Rows = tuple[Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation with its first two derivatives.
+
+    Attributes
+    ----------
+    name : str
+    rows : callable
+        ``rows(z) -> (sigma(z), sigma'(z), sigma''(z))``, elementwise, from one evaluation where possible.
+    sup : tuple of three floats
+        Suprema (s0, s1, s2) of the absolute values over the real line; infinite where unbounded.
+    strip : float
+        Half-width of a strip around the real line in which the activation is analytic and of moderate size: the
+        distance of the nearest pole, 1 for the entire functions erf and sine (they grow off the axis), 0 for ReLU.
+
+    Examples
+    --------
+    >>> tanh.sup[2] == 4 / (3 * 3**0.5), tanh.satisfies_a1, relu.satisfies_a1
+    (True, True, False)
+    """
+
+    name: str
+    rows: Callable[[Array], Rows] = field(repr=False)
+    sup: tuple[float, float, float]
+    strip: float
+
+    def f(self, z: Array) -> Array:
+        """sigma(z), elementwise."""
+        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[0]
+
+    def df(self, z: Array) -> Array:
+        """sigma'(z), elementwise."""
+        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[1]
+
+    def d2f(self, z: Array) -> Array:
+        """sigma''(z), elementwise."""
+        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[2]
+
+    @property
+    def satisfies_a1(self) -> bool:
+        """Whether the activation and its first two derivatives are bounded (assumption A1)."""
+        return bool(np.isfinite(self.sup).all())
+
+
+def _tanh(z: Array) -> Rows:
+    s = np.tanh(z)
+    ds = 1 - s * s
+    return s, ds, -2 * s * ds
+
+
+def _expit(z: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * z))  # never overflows
+
+
+def _sigmoid(z: Array) -> Rows:
+    s = _expit(z)
+    ds = s * (1 - s)
+    return s, ds, ds * (1 - 2 * s)
+
+
+def _erf(z: Array) -> Rows:
+    from scipy.special import erf as erf_function
+
+    ds = 2 / np.sqrt(np.pi) * np.exp(-z * z)
+    return erf_function(z), ds, -2 * z * ds
+
+
+def _sine(z: Array) -> Rows:
+    s = np.sin(z)
+    return s, np.cos(z), -s
+
+
+def _softplus(z: Array) -> Rows:
+    s, ds, _ = _sigmoid(z)
+    return np.logaddexp(0, z) if np.isrealobj(z) else np.log1p(np.exp(z)), s, ds
+
+
+def _relu(z: Array) -> Rows:
+    on = (np.real(z) > 0).astype(z.dtype)
+    return z * on, on, np.zeros_like(z)
+
+
+tanh = Activation("tanh", _tanh, (1.0, 1.0, 4 / (3 * 3**0.5)), np.pi / 2)
+sigmoid = Activation("sigmoid", _sigmoid, (1.0, 0.25, 1 / (6 * 3**0.5)), np.pi)
+erf = Activation("erf", _erf, (1.0, 2 / np.pi**0.5, (8 / np.pi) ** 0.5 * np.exp(-0.5)), 1.0)
+sine = Activation("sine", _sine, (1.0, 1.0, 1.0), 1.0)
+softplus = Activation("softplus", _softplus, (np.inf, 1.0, 0.25), np.pi)
+relu = Activation("relu", _relu, (np.inf, 1.0, np.inf), 0.0)
+
+#: SiLU' peaks where t = slope z solves t tanh(t/2) = 2; there g = 1/2 + 1/t, and its value is 1/2 + t/4.
+_SILU_SUP = 0.5 + 2.399357280515467668 / 4
+
+
+def silu(slope: float = 1.0) -> Activation:
+    """The SiLU activation z / (1 + exp(-slope z)); it tends to ReLU as `slope` grows.
+
+    Parameters
+    ----------
+    slope : float
+        Positive; called beta by Arbel et al. (2023), a letter this book keeps for the output scaling.
+
+    Raises
+    ------
+    ParameterError
+        If `slope` is not positive and finite.
+
+    Examples
+    --------
+    >>> float(silu(2.0).df(0.0)), float(silu(2.0).d2f(0.0))
+    (0.5, 1.0)
+    """
+    slope = positive("slope", slope)
+
+    def rows(z: Array) -> Rows:
+        g = _expit(slope * z)
+        dg = slope * g * (1 - g)
+        return z * g, g + z * dg, dg * (2 + slope * z * (1 - 2 * g))
+
+    return Activation(f"silu({slope:g})", rows, (np.inf, _SILU_SUP, slope / 2), np.pi / slope)
+
+
+ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (tanh, sigmoid, erf, sine, softplus, relu)} | {"silu": silu()}
+
+
+def get_activation(act: str | Activation) -> Activation:
+    """Look an activation up by its name; an `Activation` is returned as it is.
+
+    Raises
+    ------
+    ParameterError
+        If the name is unknown.
+    """
+    if isinstance(act, Activation):
+        return act
+    if act not in ACTIVATIONS:
+        raise ParameterError(f"Unknown activation {act!r}. Choose one of {', '.join(ACTIVATIONS)}, or an Activation.")
+    return ACTIVATIONS[act]

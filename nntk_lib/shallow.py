@@ -1,0 +1,185 @@
+r"""One-hidden-layer networks as particles.
+
+    f(x) = m^{-beta} sum_i c_i sigma(w_i . x),        L = 1/(2n) sum_j (f(x_j) - y_j)^2,        r = f - y.
+
+Equations (1) and (2) of the Newton paper. A network *is* the array ``theta`` of shape (m, p) whose row i is
+(c_i, w_i); a gradient, a step and a velocity have the same shape, and ``theta.ravel()`` is the parameter vector.
+The frozen specification :class:`Shallow` says the rest. Inputs X have shape (n, d); with ``bias=True`` the constant 1
+is appended to every sample, so that p = 1 + d + 1, and no two distinct samples are collinear.
+
+The Jacobian of the outputs has, in the columns of neuron i and scaled by m^{-beta}, the rows
+
+    ( sigma(z),  c_i sigma'(z) x_j^T ),      z = w_i . x_j,
+
+equations (33) to (35). It is formed here for small cases only: :mod:`nntk_lib.gram` never forms it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .activations import Activation, get_activation, tanh
+from .checks import Array, ParameterError, ShapeError, finite_array, positive, same_length
+
+#: Floats in one temporary of shape (neurons, samples) while streaming: 2^18 doubles are 2 MiB, about a core's L2 cache.
+CHUNK = 2**18
+
+#: Support of the output weights c: uniform on [-sqrt 3, sqrt 3], mean 0 and variance 1 (assumption A2).
+C_MAX = 3**0.5
+
+
+@dataclass(frozen=True)
+class Shallow:
+    """Specification of a one-hidden-layer network, Riedl et al. (1).
+
+    Attributes
+    ----------
+    act : Activation or str
+        The activation or its name.
+    beta : float
+        Output scaling exponent: 1/2 tangent-kernel limit, in between the Newton paper, 1 mean field.
+    bias : bool
+        Append the constant 1 to every input.
+    weight_std : float
+        Standard deviation of the normal initial input weights. Larger values resolve higher frequencies.
+
+    Raises
+    ------
+    ParameterError
+        If beta is not in [1/2, 1], weight_std is not positive, or the activation is unknown.
+
+    Examples
+    --------
+    >>> net = Shallow("tanh", beta=0.75)
+    >>> theta = init(net, m=1000, d=1, rng=0)
+    >>> theta.shape, forward(net, theta, [[0.0], [0.5]]).shape
+    ((1000, 3), (2,))
+    """
+
+    act: Activation | str = tanh
+    beta: float = 0.75
+    bias: bool = True
+    weight_std: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "act", get_activation(self.act))
+        positive("weight_std", self.weight_std)
+        if not 0.5 <= self.beta <= 1:
+            raise ParameterError(
+                f"beta = {self.beta:g} is outside [1/2, 1]. Use 1/2 for the tangent-kernel scaling, 1 for mean field, "
+                "and a value in between for the Newton limit."
+            )
+
+    def inputs(self, X: ArrayLike) -> Array:
+        """The samples as the neurons see them: shape (n, d), with a column of ones appended if ``bias``."""
+        X = finite_array("X", X, 2)
+        return np.column_stack([X, np.ones(len(X), X.dtype)]) if self.bias else X
+
+
+def init(net: Shallow, m: int, d: int, rng: np.random.Generator | int) -> Array:
+    """Random initial parameters satisfying assumption A2 of the Newton paper.
+
+    The output weights c are uniform on [-sqrt 3, sqrt 3] (mean 0, variance 1, compact support), the input weights are
+    normal with standard deviation ``net.weight_std``, and all are independent.
+
+    Parameters
+    ----------
+    net : Shallow
+    m, d : int
+        Hidden units, and inputs (without the bias coordinate).
+    rng : Generator or int
+        The same generator state or seed gives the same bytes.
+
+    Returns
+    -------
+    ndarray, shape (m, p), p = 1 + d + bias
+
+    Raises
+    ------
+    ParameterError
+        If m or d is not a positive integer.
+    """
+    for name, value in (("m", m), ("d", d)):
+        if int(value) != value or value < 1:
+            raise ParameterError(f"{name} = {value} must be a positive integer.")
+    rng = np.random.default_rng(rng)
+    c = rng.uniform(-C_MAX, C_MAX, size=(int(m), 1))
+    return np.hstack([c, net.weight_std * rng.standard_normal((int(m), int(d) + net.bias))])
+
+
+def prepare(net: Shallow, theta: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:
+    """Checked parameters and augmented inputs; raises `ShapeError` or `NonFiniteError`."""
+    theta, X = finite_array("theta", theta, 2), net.inputs(X)
+    if theta.shape[1] != 1 + X.shape[1]:
+        d = theta.shape[1] - 1 - net.bias
+        raise ShapeError(
+            f"theta has {theta.shape[1]} parameters per neuron, which is made for samples with {d} inputs"
+            f"{' and a bias' if net.bias else ''}; X has {X.shape[1] - net.bias}. Try init(net, m, d=X.shape[1], ...)."
+        )
+    return theta, X
+
+
+def chunks(m: int, n: int, chunk: int | None = None) -> Iterator[slice]:
+    """Slices of the neuron axis so that a (neurons, n) temporary stays near `CHUNK` entries."""
+    size = max(1, CHUNK // n) if chunk is None else chunk
+    if size < 1:
+        raise ParameterError(f"chunk = {chunk} must be at least 1 neuron.")
+    for start in range(0, m, size):
+        yield slice(start, min(start + size, m))
+
+
+def forward(net: Shallow, theta: ArrayLike, X: ArrayLike, chunk: int | None = None) -> Array:
+    """Network outputs, Riedl et al. (1).
+
+    Parameters
+    ----------
+    net : Shallow
+    theta : ndarray, shape (m, p)
+    X : ndarray, shape (n, d)
+    chunk : int, optional
+        Neurons handled at a time.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ShapeError, NonFiniteError
+    """
+    theta, X = prepare(net, theta, X)
+    out = np.zeros(len(X), np.result_type(theta, X))
+    for part in chunks(len(theta), len(X), chunk):
+        out += theta[part, 0] @ net.act.f(theta[part, 1:] @ X.T)
+    return out * len(theta) ** -net.beta
+
+
+def residual(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> Array:
+    """Residual r = f(X) - y, shape (n,); raises `ShapeError` if y and X differ in length."""
+    y = finite_array("y", y, 1)
+    f = forward(net, theta, X)
+    return f - same_length("y", y, len(f), "X")
+
+
+def loss(r: ArrayLike) -> float:
+    """Loss L = 1/(2n) sum_j r_j^2 of a residual, Riedl et al. (2)."""
+    r = finite_array("r", r, 1)
+    return float(r @ r) / (2 * len(r))
+
+
+def jacobian(net: Shallow, theta: ArrayLike, X: ArrayLike) -> Array:
+    """Jacobian of the outputs with respect to the parameters, Riedl et al. (33)-(35).
+
+    Returns
+    -------
+    ndarray, shape (n, m, p)
+        Includes the factor m^{-beta}. It has n m p entries: for small cases, tests and teaching.
+    """
+    theta, X = prepare(net, theta, X)
+    s, ds, _ = net.act.rows(X @ theta[:, 1:].T)
+    J = np.concatenate([s[:, :, None], (ds * theta[:, 0])[:, :, None] * X[:, None, :]], axis=2)
+    return J * len(theta) ** -net.beta

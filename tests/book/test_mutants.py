@@ -1,0 +1,92 @@
+"""Libraries that are wrong on purpose: each must be caught by a test of the library and by a claim of the book."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from sources import BOOK, ROOT
+
+# name: (module, what is replaced, by what)
+BLOCKS = "return S * width**-net.beta"
+MUTANTS = {
+    "residual curvature dropped": ("curvature", BLOCKS, "return 0 * S * width**-net.beta"),
+    "sign of the residual curvature flipped": ("curvature", BLOCKS, "return -S * width**-net.beta"),
+    "factor n lost in the residual curvature": ("curvature", "X, r / len(r), m, rows)", "X, r, m, rows)"),
+    "factor n lost in the low-rank part": ("curvature", "m**-net.beta / np.sqrt(len(X))", "m**-net.beta"),
+    "gamma not scaled with the width": ("newton", "return gamma * m ** (1 - 2 * beta)", "return gamma"),
+    "factor n lost between the two dampings": ("newton", "return n * damping", "return damping"),
+    "first in place of the second derivative": ("curvature", "_, ds, d2s = rows", "_, ds, d2s = rows[0], *rows[1:2] * 2"),
+}
+CHAPTERS = ["2-newton/01-hessian-structure", "2-newton/02-exact-step", "2-newton/03-newton-ntk"]
+
+# Runs the cells of a chapter; other errors than a failed claim are what a wrong library may do, and do not count.
+RUN = """
+import json, sys, warnings
+import matplotlib
+matplotlib.use("Agg")
+warnings.simplefilter("ignore")
+from nntk_lib import ClaimError
+space = {}
+for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
+    if cell["cell_type"] == "code":
+        try:
+            exec("".join(cell["source"]), space)
+        except ClaimError as error:
+            print("CLAIM", error)
+            sys.exit(3)
+        except Exception as error:
+            print("other:", type(error).__name__, error)
+"""
+
+
+def environment(folder) -> dict[str, str]:
+    """The library in `folder` goes before the installed one; frames and records are off."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("NNTK_")}
+    return {**env, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture
+def mutated(tmp_path):
+    def make(module, old, new):
+        shutil.copytree(ROOT / "nntk_lib", tmp_path / "nntk_lib", ignore=shutil.ignore_patterns("__pycache__"))
+        path = tmp_path / "nntk_lib" / f"{module}.py"
+        source = path.read_text(encoding="utf-8")
+        assert source.count(old) == 1, f"the mutant's text is no longer in {module}.py exactly once: {old}"
+        path.write_text(source.replace(old, new), encoding="utf-8")
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_caught_by_the_library_tests(mutant, mutated):
+    folder = mutated(*MUTANTS[mutant])
+    shutil.copytree(ROOT / "tests" / "library", folder / "library", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    command += ["--rootdir", str(folder), "-c", os.devnull, "-k", "not property", "library/test_newton.py"]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "1 failed" in done.stdout and "Error" in done.stdout
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_caught_by_a_claim(mutant, mutated):
+    folder, printed = mutated(*MUTANTS[mutant]), ""
+    for chapter in CHAPTERS:
+        command = [sys.executable, "-P", "-c", RUN, str(BOOK / f"{chapter}.ipynb")]
+        done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+        printed += done.stdout + done.stderr
+        if done.returncode == 3:
+            return
+    pytest.fail(f"no claim of {CHAPTERS} notices: {printed[-3000:]}")
+
+
+def test_the_right_library_passes_where_mutants_fail(mutated):
+    folder = mutated("newton", "return n * damping", "return damping * n")
+    command = [sys.executable, "-P", "-c", RUN, str(BOOK / f"{CHAPTERS[0]}.ipynb")]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+    assert done.returncode == 0 and "other:" not in done.stdout, done.stdout + done.stderr

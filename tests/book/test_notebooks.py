@@ -1,0 +1,149 @@
+"""The form of the notebooks: no outputs, one first cell, short cells, captions with alternative texts."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import nbformat
+import pytest
+from sources import BOOK, NOTEBOOKS, PAGES, code_cells, markdown, name_of, outside_functions
+
+LONGEST_CELL = 20
+EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\{exercise(?:-start)?\}.*\n((?:[ \t]*:.*\n|[ \t]*\n)*)", re.MULTILINE)
+SOLUTION = re.compile(r"^(?:`{3,}|:{3,})\{solution(?:-start)?\}[ \t]+(\S+)", re.MULTILINE)
+LABEL = re.compile(r"^[ \t]*:label:[ \t]*(\S+)", re.MULTILINE)
+DRAWS = {"subplots", "figure", "plot", "semilogy", "loglog", "imshow", "bar", "scatter", "subplot_mosaic"}
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+every_page = pytest.mark.parametrize("path", PAGES, ids=name_of)
+
+
+def test_there_are_notebooks():
+    assert len(NOTEBOOKS) >= 4
+
+
+@every_notebook
+def test_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata, "widget state is stored"
+    assert notebook.metadata.get("kernelspec", {}).get("name") == "python3"
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            assert not cell.outputs, f"cell {number} has outputs"
+            assert cell.execution_count is None, f"cell {number} has an execution count"
+        left = {"execution", "ExecuteTime", "collapsed", "scrolled"} & set(cell.metadata)
+        assert not left, f"cell {number} has the metadata {left} of an execution"
+        assert not cell.get("attachments"), f"cell {number} has attachments; use a file"
+
+
+@every_notebook
+def test_begins_with_label_and_title(path):
+    first = nbformat.read(path, as_version=4).cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"\(ch-[a-z0-9-]+\)=\n# \S", first.source), "want (ch-...)= and a title of level 1"
+
+
+@every_notebook
+def test_first_code_cell_is_imports_and_style(path):
+    """The same opening in every chapter: imports with their names, then use_style(), nothing else."""
+    cell = code_cells(path)[0]
+    *imports, last = ast.parse(cell.source).body
+    assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in imports), cell
+    assert ast.unparse(last) == "use_style()", f"{cell} must end with use_style()"
+    assert any(isinstance(node, ast.ImportFrom) and node.module == "nntk_lib" for node in imports), cell
+
+
+@every_page
+def test_imports_are_explicit_and_used(path):
+    """No star imports, and no name imported from nntk_lib that the page never uses."""
+    sources = [cell.source for cell in code_cells(path)]
+    trees = [ast.parse(source) for source in sources]
+    names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                imported = {alias.asname or alias.name for alias in node.names}
+                assert "*" not in imported
+                assert imported <= names, f"imported and never used: {imported - names}"
+
+
+@every_page
+def test_cells_are_short(path):
+    for cell in code_cells(path):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= LONGEST_CELL, f"{cell}: {len(lines)} lines; move code to nntk_lib"
+        assert all(len(line) <= 110 for line in lines), f"{cell}: a line of more than 110 characters"
+
+
+@every_page
+def test_figures_have_caption_name_and_alternative_text(path):
+    names = []
+    for cell in code_cells(path):
+        settings = cell.metadata.get("mystnb", {})
+        figure, image = settings.get("figure", {}), settings.get("image", {})
+        if draws_static_figure(cell.source):
+            assert figure and image, f"{cell} draws a figure, and has no mystnb metadata for it"
+        if not (figure or image):
+            continue
+        assert figure.get("name", "").startswith("fig-"), f"{cell}: figure.name must start with fig-"
+        assert len(figure.get("caption", "")) >= 20, f"{cell}: figure.caption must state the finding"
+        alt = image.get("alt", "")
+        assert len(alt) >= 40 and " " in alt and alt != figure["caption"], f"{cell}: alternative text {alt!r}"
+        assert not re.search(r"\.(png|svg|jpe?g|webp)\b|_images/", alt), f"{cell}: {alt!r} is a file name"
+        assert "$" not in alt and "\\" not in alt, f"{cell}: no TeX in an alternative text, it is read aloud"
+        names.append(figure["name"])
+    assert len(names) == len(set(names)), f"figure names used twice: {names}"
+
+
+def draws_static_figure(source: str) -> bool:
+    """Whether a cell, when run, calls pyplot to draw: outside a function, as explorers draw inside one."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "plt"
+        and node.func.attr in DRAWS
+        for node in outside_functions(ast.parse(source))
+    )
+
+
+def test_figures_are_recognized():
+    assert draws_static_figure("fig, ax = plt.subplots()\nax.plot(x)")
+    assert draws_static_figure("for k in range(3):\n    plt.plot(k)")
+    assert not draws_static_figure("def draw(k):\n    fig, ax = plt.subplots()\n    return fig")
+
+
+@every_page
+def test_exercises_have_labels_and_solutions(path):
+    text = markdown(path)
+    labels = [LABEL.search(options) for options in EXERCISE.findall(text)]
+    assert all(labels), "an exercise without :label:"
+    exercises = [match[1] for match in labels]
+    assert sorted(SOLUTION.findall(text)) == sorted(exercises), "each exercise has one solution, on its page"
+
+
+@every_notebook
+def test_chapters_have_exercises(path):
+    assert len(EXERCISE.findall(markdown(path))) >= 3, "at least one pencil, one code and one open exercise"
+
+
+def test_landing_page_runs(monkeypatch):
+    """The landing page's code, run here; its explorer must offer both the page's face and its frames."""
+    monkeypatch.setenv("NNTK_RENDER_FRAMES", "1")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    cells = code_cells(BOOK / "index.md")
+    assert cells, "the landing page has no code cell"
+    space, shown = {}, []
+    for cell in cells:
+        *body, last = ast.parse(cell.source).body
+        exec(compile(ast.Module(body, []), str(cell), "exec"), space)
+        if isinstance(last, ast.Expr):
+            shown.append(eval(compile(ast.Expression(last.value), str(cell), "eval"), space))
+        else:
+            exec(compile(ast.Module([last], []), str(cell), "exec"), space)
+    bundles = [value._repr_mimebundle_() for value in shown if hasattr(value, "_repr_mimebundle_")]
+    pages = [bundle["text/html"] for bundle in bundles if "nntk-explorer" in bundle.get("text/html", "")]
+    assert pages, "the landing page shows no explorer"
+    assert all("nntk-frames" in page for page in pages), "an explorer without rendered frames"

@@ -1,0 +1,84 @@
+"""Fixtures of the whole suite: the built site, a local server for it, a browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sources import HTML, ROOT, WEIGHTS
+
+CI = os.environ.get("CI", "").lower() in ("1", "true")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--disable-sync", "--no-first-run"]
+
+settings.register_profile("default", deadline=None)
+settings.register_profile(
+    "ci", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci" if CI else "default")
+
+
+@pytest.fixture(scope="session")
+def html():
+    """The folder of the built pages, brought up to date by the strict build (it redoes only what changed)."""
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", str(ROOT), "-n", "-W", "--keep-going"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.exit(f"the strict build failed\n{done.stdout[-2000:]}\n{done.stderr[-8000:]}", returncode=1)
+    return HTML
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(html):
+    """The address of the built pages on a local server."""
+    handler = functools.partial(QuietHandler, directory=str(html))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium of the machine; without one the test is skipped, or fails in continuous integration."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = "NO BROWSER TEST RAN: no Chromium or Chrome found; install one, or set CHROMIUM to its path"
+        pytest.fail(reason, pytrace=False) if CI else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What pages weigh and how long notebooks take, as a table at the end of the run."""
+    if not WEIGHTS:
+        return
+    times = ROOT / "_build" / "times.json"
+    seconds = json.loads(times.read_text(encoding="utf-8")) if times.exists() else {}
+    write = terminalreporter.write_line
+    terminalreporter.section("page weights (kB) and run times (s)")
+    write(f"{'page':44}{'html':>8}{'images':>8}{'scripts':>8}{'total':>8}{'run':>8}")
+    for page, weight in sorted(WEIGHTS.items()):
+        row = [*(weight[key] / 1000 for key in ("html", "images", "scripts")), sum(weight.values()) / 1000]
+        run = f"{seconds[page]:8.1f}" if page in seconds else f"{'':8}"
+        write(f"{page:44}" + "".join(f"{value:8.0f}" for value in row) + run)

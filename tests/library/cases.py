@@ -1,0 +1,22 @@
+"""Random problems shared by the library's tests, and the tolerances, which are formulas."""
+
+import numpy as np
+
+from nntk_lib import Shallow, init
+
+EPS = np.finfo(float).eps
+SMOOTH = ["tanh", "sigmoid", "erf", "sine", "softplus", "silu"]
+ALL = [*SMOOTH, "relu"]
+
+
+def problem(act="tanh", m=7, n=5, d=2, beta=0.75, bias=True, seed=0):
+    """A network, its parameters, inputs and labels."""
+    rng = np.random.default_rng(seed)
+    net = Shallow(act, beta=beta, bias=bias)
+    X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+    return net, init(net, m, d, rng), X, y
+
+
+def relative(a, b):
+    """Relative difference in the Euclidean norm."""
+    return np.linalg.norm(np.ravel(a) - np.ravel(b)) / np.linalg.norm(np.ravel(b))

@@ -1,0 +1,172 @@
+"""Every control of every explorer, on the served page with the network off: the picture must change."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from sources import PAGES, calls, name_of
+
+pytestmark = pytest.mark.browser
+
+WITH_EXPLORERS = ["book/" + name_of(path) for path in PAGES if calls(path, "explorer")]
+PICTURE = """figure => {
+  const image = figure.querySelector('.nntk-picture img');
+  return image ? image.src : figure.querySelector('.nntk-picture').innerHTML;
+}"""
+STATE = """figure => ({
+  values: [...figure.querySelectorAll('[data-param]')].map(e => e.value),
+  outputs: [...figure.querySelectorAll('output')].map(e => e.textContent),
+  spoken: [...figure.querySelectorAll('input[type=range]')].map(e => e.getAttribute('aria-valuetext')),
+  readout: figure.querySelector('.nntk-readout').textContent,
+})"""
+
+
+@pytest.fixture(scope="module", params=WITH_EXPLORERS)
+def offline(request, open_page):
+    """One page with explorers, loaded, and then cut off from everything."""
+    with open_page(request.param) as page:
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.nntk-explorer')].every(e => e.dataset.ready === 'true')"
+        )
+        page.context.set_offline(True)
+        yield page
+
+
+def explorers(page):
+    found = page.locator("figure.nntk-explorer")
+    return [found.nth(i) for i in range(found.count())]
+
+
+def controls(page, selector):
+    """(explorer, control) for every control of a kind on the page."""
+    for figure in explorers(page):
+        found = figure.locator(selector)
+        yield from ((figure, found.nth(i)) for i in range(found.count()))
+
+
+def reset(page):
+    """Put every control back to where the page starts."""
+    page.evaluate("""() => document.querySelectorAll('.nntk-explorer [data-param]').forEach(e => {
+      if (e.options) e.selectedIndex = [...e.options].findIndex(o => o.defaultSelected);
+      else e.value = e.defaultValue;
+      e.dispatchEvent(new Event('input', {bubbles: true}));
+    })""")
+
+
+def test_there_are_explorers():
+    assert "book/index" in WITH_EXPLORERS and len(WITH_EXPLORERS) >= 5
+
+
+def test_explorers_are_complete(offline):
+    """Each has visible, labelled controls, a readout that is announced, a description and a caption."""
+    assert explorers(offline)
+    for figure in explorers(offline):
+        assert figure.locator("[data-param]").count() >= 1
+        for control in figure.locator("[data-param], button").all():
+            assert control.is_visible() and control.is_enabled()
+        assert figure.locator("[aria-live]").count() >= 1
+        assert len(figure.locator("figcaption").inner_text()) >= 20
+        picture = figure.locator(".nntk-picture")
+        alt = picture.get_attribute("aria-label") or picture.locator("img").get_attribute("alt")
+        assert len(alt) >= 40
+
+
+def test_sliders_by_keyboard(offline):
+    """From Home, one arrow key at a time: value, output, announced text and picture change."""
+    for figure, slider in controls(offline, "input[type=range]"):
+        reset(offline)
+        slider.focus()
+        offline.keyboard.press("Home")
+        pictures, states = [figure.evaluate(PICTURE)], [figure.evaluate(STATE)]
+        for _ in range(int(slider.get_attribute("max"))):
+            offline.keyboard.press("ArrowRight")
+            pictures.append(figure.evaluate(PICTURE))
+            states.append(figure.evaluate(STATE))
+        name = f"{figure.get_attribute('id')}, {slider.get_attribute('data-param')}"
+        for key in ("values", "outputs", "spoken"):
+            assert all(a[key] != b[key] for a, b in pairwise(states)), f"{name}: {key} stuck"
+        different = len(set(pictures))
+        assert different > len(pictures) / 2, f"{name}: {different} pictures for {len(pictures)} values"
+        offline.keyboard.press("Home")
+        assert figure.evaluate(PICTURE) == pictures[0], f"{name}: another picture for the same values"
+
+
+def test_sliders_by_mouse(offline):
+    """A click near each end of the track, and a drag between them."""
+    for figure, slider in controls(offline, "input[type=range]"):
+        reset(offline)
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        height = box["y"] + box["height"] / 2
+        offline.mouse.click(box["x"] + 3, height)
+        low = (slider.input_value(), figure.evaluate(PICTURE))
+        offline.mouse.click(box["x"] + box["width"] - 3, height)
+        high = (slider.input_value(), figure.evaluate(PICTURE))
+        assert low[0] == "0" and high[0] == slider.get_attribute("max")
+        assert low[1] != high[1], f"{figure.get_attribute('id')}: the ends show one picture"
+        offline.mouse.move(box["x"] + box["width"] - 8, height)
+        offline.mouse.down()
+        offline.mouse.move(box["x"] + 3, height, steps=5)
+        offline.mouse.up()
+        assert (slider.input_value(), figure.evaluate(PICTURE)) == low
+
+
+def test_choices_by_keyboard_and_pointer(offline):
+    for figure, choice in controls(offline, "select"):
+        reset(offline)
+        values = choice.locator("option").count()
+        choice.focus()
+        for _ in range(values):
+            offline.keyboard.press("ArrowUp")
+        pictures = [figure.evaluate(PICTURE)]
+        for _ in range(values - 1):
+            offline.keyboard.press("ArrowDown")
+            pictures.append(figure.evaluate(PICTURE))
+        assert len(set(pictures)) == values, f"{figure.get_attribute('id')}: two choices, one picture"
+        for i in range(values):
+            choice.select_option(index=i)
+            assert figure.evaluate(PICTURE) == pictures[i]
+
+
+@pytest.mark.parametrize("way", ["mouse", "keyboard"])
+def test_play_and_pause(offline, way):
+    """Play moves its slider and the picture and says that it is pressed; a second press stops it."""
+    for figure, button in controls(offline, "button.nntk-button"):
+        reset(offline)
+        slider = offline.locator(f"[id='{button.get_attribute('aria-controls')}']")
+        slider.focus()
+        offline.keyboard.press("Home")
+        start, picture = slider.input_value(), figure.evaluate(PICTURE)
+        press(offline, button, way)
+        assert button.get_attribute("aria-pressed") == "true"
+        offline.wait_for_function("([e, v]) => e.value !== v", arg=[slider.element_handle(), start])
+        assert figure.evaluate(PICTURE) != picture
+        press(offline, button, way)
+        assert button.get_attribute("aria-pressed") == "false"
+        stopped = slider.input_value()
+        offline.wait_for_timeout(2 * int(button.get_attribute("data-interval")))
+        assert slider.input_value() == stopped
+
+
+def press(page, button, way):
+    if way == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Space")
+
+
+def test_works_without_a_server(html, browser):
+    """The same page opened as a file: the controls still move (only mathematics needs the network)."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((html / "book" / "index.html").as_uri())
+    figure = page.locator("figure.nntk-explorer").first
+    slider = figure.locator("input[type=range]").first
+    slider.focus()
+    page.keyboard.press("Home")
+    before = figure.evaluate(PICTURE)
+    page.keyboard.press("End")
+    assert figure.evaluate(PICTURE) != before
+    context.close()

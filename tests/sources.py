@@ -1,0 +1,110 @@
+"""Where the book's sources are, and how the tests read them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+HTML = ROOT / "_build" / "html"
+NOTEBOOKS = sorted(path for path in BOOK.glob("**/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])
+WEIGHTS: dict[str, dict[str, int]] = {}  # page -> bytes by kind, filled by tests/site/test_html.py
+CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a page: where it is, its kind, its source and its metadata."""
+
+    page: str
+    number: int
+    kind: str
+    source: str
+    metadata: dict
+
+    def __str__(self) -> str:
+        return f"{self.page}, cell {self.number}"
+
+
+def name_of(path: Path) -> str:
+    """The path of a page below book/, without its suffix; the form used in claims.yml."""
+    return path.relative_to(BOOK).with_suffix("").as_posix()
+
+
+def cells(path: Path) -> list[Cell]:
+    """The cells of a notebook; of a Markdown page the whole text and its code cells."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        code = [("code", strip_options(match[2]), {}) for match in CODE_CELL.finditer(text)]
+        raw = [("markdown", text, {}), *code]
+    else:
+        raw = [
+            (cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}))
+            for cell in json.loads(text)["cells"]
+        ]
+    return [Cell(name_of(path), i + 1, *cell) for i, cell in enumerate(raw)]
+
+
+def strip_options(source: str) -> str:
+    """The code of a ``{code-cell}`` without its ``:key: value`` or ``---`` options."""
+    source = re.sub(r"\A---\n.*?^---\n", "", source, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"\A(:[\w-]+:[^\n]*\n)+", "", source)
+
+
+def code_cells(path: Path) -> list[Cell]:
+    return [cell for cell in cells(path) if cell.kind == "code"]
+
+
+def markdown(path: Path) -> str:
+    return "\n\n".join(cell.source for cell in cells(path) if cell.kind == "markdown")
+
+
+def outside_functions(tree: ast.AST):
+    """The nodes of a module that run when the cell runs: not those in the body of a function."""
+    for child in ast.iter_child_nodes(tree):
+        if not isinstance(child, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            yield child
+            yield from outside_functions(child)
+
+
+def calls(path: Path, name: str) -> list[tuple[Cell, ast.Call]]:
+    """Every call of a function, by its plain name, in the code of a page."""
+    return [
+        (cell, node)
+        for cell in code_cells(path)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+def documents() -> list[str]:
+    """The pages of the table of contents, as paths below the root, without suffix."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *listed(toc.get("parts", []) + toc.get("chapters", []))]
+
+
+def listed(entries: list[dict]) -> list[str]:
+    found = []
+    for entry in entries:
+        found += [entry["file"]] if "file" in entry else []
+        found += listed(entry.get("chapters", []) + entry.get("sections", []))
+    return found
+
+
+def tracked_files() -> list[Path]:
+    """The files of the project: what git knows or would add; without git, what is not built or installed."""
+    try:
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+        return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+    except (OSError, subprocess.CalledProcessError):
+        skip = {"_build", ".venv", ".git", "__pycache__"}
+        return [path for path in ROOT.glob("**/*") if path.is_file() and not skip & set(path.parts)]
