@@ -19,6 +19,7 @@ from .checks import (
     StepSizeError,
 )
 from .curvature import curvature_blocks, hessian
+from .damping import parameter_damping, sample_damping
 from .data import Data, circle, diabetes, frequency_errors, interval, teacher_student
 from .explore import Explorer, choice, explorer, play, slider
 from .gram import cross_gram, empirical_ntk, gradient, gram, j_dot, jt_dot
@@ -32,8 +33,6 @@ from .newton import (
     newton_kernel,
     newton_step,
     newton_steps,
-    parameter_damping,
-    sample_damping,
 )
 from .plotting import METHODS, style, use_style
 from .shallow import C_MAX, Shallow, forward, init, jacobian, loss, residual

@@ -35,7 +35,7 @@ class ParameterError(NNTKError):
 
 
 class CollinearSamplesError(NNTKError):
-    """Two samples on one line make the kernel singular: repeated, or opposite, or related by an activation's symmetry."""
+    """Two samples on one line make the kernel singular: repeated ones do, opposite ones may."""
 
 
 class SingularKernelError(NNTKError):

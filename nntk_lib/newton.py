@@ -25,28 +25,10 @@ from numpy.typing import ArrayLike
 
 from .checks import Array, NotPositiveDefiniteError, ParameterError, positive, warn_a1
 from .curvature import hessian, structured_hessian
+from .damping import parameter_damping, sample_damping
 from .gram import gradient, gram, jt_dot
 from .shallow import Shallow, residual
 from .structured import Reduction
-
-
-def parameter_damping(gamma: float, m: int, beta: float) -> float:
-    """Damping gamma m^{1 - 2 beta} that multiplies the identity in parameter space, Riedl et al. (4)."""
-    return gamma * m ** (1 - 2 * beta)
-
-
-def sample_damping(damping: float, n: int) -> float:
-    """The same damping in sample space: (J^T J/n + s I)^{-1} J^T = n J^T (J J^T + n s I)^{-1} / n.
-
-    The loss carries 1/n, so a damping `s` of the parameters is `n s` for the Gram matrix J J^T. This is the only
-    function of the library that converts one into the other.
-
-    Examples
-    --------
-    >>> sample_damping(0.1, n=50)
-    5.0
-    """
-    return n * damping
 
 
 @dataclass(frozen=True)
@@ -140,10 +122,10 @@ def _explain(net: Shallow, m: int, gamma: float, reduction: Reduction) -> NotPos
     if net.beta < 1:
         width = f", or a width of about {m * (enough / gamma) ** (1 / (1 - net.beta)):.1e} at this gamma"
     return NotPositiveDefiniteError(
-        f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the block-diagonal "
-        f"part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). It must be "
-        f"positive, or the step need not be a descent direction. Any gamma > {enough:.3e} suffices here{width}. "
-        "indefinite='solve' takes the step all the same.",
+        f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the "
+        f"block-diagonal part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). "
+        "It must be positive, or the step need not be a descent direction. "
+        f"Any gamma > {enough:.3e} suffices here{width}. indefinite='solve' takes the step all the same.",
         min_eig,
         reduction.block,
         enough,

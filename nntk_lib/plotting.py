@@ -121,7 +121,7 @@ def matrix_image(ax: Axes, M, *, decades: float = 3, limit: float | None = None,
     M, limit = _matrix(M, limit)
     norm = SymLogNorm(limit * 10.0**-decades, linscale=0.5, vmin=-limit, vmax=limit)
     powers = _powers(limit, decades)
-    return _image(ax, M, norm, DIVERGING, label, [*-powers, 0, *powers])
+    return _image(ax, M, norm, DIVERGING, label, [*-powers[::-1], 0, *powers])
 
 
 def magnitude_image(ax: Axes, M, *, decades: float = 6, limit: float | None = None, label: str = ""):

@@ -47,8 +47,7 @@ def cells(path: Path) -> list[Cell]:
         raw = [("markdown", text, {}), *code]
     else:
         raw = [
-            (cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}))
-            for cell in json.loads(text)["cells"]
+            (cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {})) for cell in json.loads(text)["cells"]
         ]
     return [Cell(name_of(path), i + 1, *cell) for i, cell in enumerate(raw)]
 

@@ -266,6 +266,24 @@ def unique_ids(app, doctree, docname) -> None:
         seen.update(node.get("ids", []))
 
 
+def repair_page(app, pagename, templatename, context, doctree) -> None:
+    """Two repairs for screen readers: names for the theme's folding triangles, a list whose items are items."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+    sidebar = context.get("generate_toctree_html")
+    if sidebar is None:
+        return
+
+    def with_names(kind, *args, **options):
+        soup = sidebar(kind, *args, **options)
+        for summary_tag in soup.find_all("summary"):
+            entry_link = summary_tag.find_parent("li").find("a")
+            summary_tag["aria-label"] = f"Pages of {entry_link.get_text(strip=True)}"
+        return soup
+
+    context["generate_toctree_html"] = with_names
+
+
 def purge_ledger(app, env, docname) -> None:
     getattr(env, "nntk_ledger_pages", set()).discard(docname)
 
@@ -315,9 +333,7 @@ def resolve_docstring_name(app, env, node, contnode):
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
-    found = [
-        (name, item) for name, item in env.domaindata["py"]["objects"].items() if name.endswith("." + target)
-    ]
+    found = [(name, item) for name, item in env.domaindata["py"]["objects"].items() if name.endswith("." + target)]
     if len(found) == 1:
         name, item = found[0]
         return app.builder.env.get_domain("py").resolve_xref(
@@ -335,6 +351,7 @@ def setup(app) -> dict:
     app.connect("doctree-resolved", resolve_ledger)
     app.connect("doctree-resolved", unique_ids, priority=900)
     app.connect("autodoc-process-docstring", escape_bars, priority=400)  # before napoleon
+    app.connect("html-page-context", repair_page, priority=900)  # after the theme
     app.connect("missing-reference", resolve_docstring_name)
     app.connect("build-finished", write_report)
     app.connect("build-finished", forget_failed_build)
