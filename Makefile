@@ -26,6 +26,6 @@ clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
 
 # Created again when what is to be installed has changed; otherwise nothing is done.
-.venv/installed: pyproject.toml requirements.txt
+.venv/installed: pyproject.toml
 	$(or $(PYTHON),$(error Python 3.11 or newer is needed, and none of "$(NAMES)" is; run: make PYTHON=/path/to/python))  -m venv .venv
-	$(IN)python -m pip install --quiet --editable '.[book,test]' -r requirements.txt && touch $@
+	$(IN)python -m pip install --quiet --editable '.[book,test]' && touch $@

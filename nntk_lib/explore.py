@@ -126,7 +126,7 @@ class Explorer:
 
         made = {key: control_widget(w, control) for key, control in self.params.items()}
         picture = w.Image(value=self._bundle["image/png"], format="png", tooltip=self.alt)
-        picture.layout.max_width = "100%"
+        picture.layout.width, picture.layout.max_width = "36em", "100%"
         readout = w.HTML(html.escape(self.describe(self.defaults(), self._readout)))
 
         def update(_change):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, SymLogNorm
 
 from .checks import NNTKError, NonFiniteError
@@ -32,10 +31,8 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "figure.dpi": 110,
     "savefig.dpi": 160,
-    "font.family": ["DejaVu Sans"],
     "font.size": 11,
     "axes.titlesize": 11,
-    "axes.labelsize": 11,
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
     "legend.fontsize": 10,
@@ -47,13 +44,10 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": NEUTRAL,
     "grid.alpha": 0.3,
-    "grid.linewidth": 0.6,
     "axes.prop_cycle": plt.cycler(color=[m["color"] for m in METHODS.values()]),
     "image.cmap": SEQUENTIAL,
-    "svg.hashsalt": "nntk",
 }
 
 
@@ -70,7 +64,7 @@ def style(method: str, **extra) -> dict:
 
 
 def power_label(value: float, _position=None) -> str:
-    """A power of ten in Unicode, 0.001 as 10⁻³; empty for any other number but zero."""
+    """A power of ten in Unicode, 0.001 as 10⁻³, and empty for other numbers; an axis takes it as formatter."""
     if value == 0:
         return "0"
     exponent = np.log10(abs(value))
@@ -80,27 +74,18 @@ def power_label(value: float, _position=None) -> str:
     return f"{sign}10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def power_labels(axis: Axis) -> None:
-    """Label an axis by `power_label`: faster to draw than math text, and plain text in an SVG."""
-    axis.set_major_formatter(power_label)
-
-
 def semilogy_floor(ax: Axes, x, y, floor: float = 1e-16, **kwargs):
     """Plot y >= 0 on a logarithmic axis; what lies at or below `floor` is shown on it, hollow.
 
     An error that is exactly zero, or rounding noise, would vanish from a logarithmic axis or stretch it. A
     dotted line marks the floor, and the points lifted to it are marked, so as not to be taken for values.
-
-    Raises
-    ------
-    NonFiniteError
-        when y has a NaN, an infinite or a negative value.
+    A NaN, infinite or negative y raises `NonFiniteError`.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if not np.isfinite(y).all() or (y < 0).any():
         raise NonFiniteError("semilogy_floor needs finite y >= 0, got a NaN, infinite or negative value")
     (curve,) = ax.semilogy(x, np.maximum(y, floor), **kwargs)
-    power_labels(ax.yaxis)
+    ax.yaxis.set_major_formatter(power_label)
     below = y <= floor
     if below.any():
         ax.axhline(floor, color=NEUTRAL, linestyle=":", linewidth=1)
@@ -109,14 +94,10 @@ def semilogy_floor(ax: Axes, x, y, floor: float = 1e-16, **kwargs):
 
 
 def matrix_image(ax: Axes, M, *, decades: float = 3, limit: float | None = None, label: str = ""):
-    """Draw a matrix with its signs: symmetric logarithmic colours, linear near zero.
+    """Draw a finite matrix with its signs: symmetric logarithmic colours, linear near zero.
 
-    Parameters
-    ----------
-    M : (r, c) finite matrix
-    decades : powers of ten below `limit` that are told apart; smaller entries fade linearly to zero
-    limit : largest magnitude of the scale, max |M| when not given; give it to compare several pictures
-    label : of the colour bar, none is drawn when empty
+    Told apart are `decades` powers of ten below `limit` (max |M| when not given; give it to compare
+    pictures), what is smaller fades linearly to zero. A colour bar is drawn when it has a `label`.
     """
     M, limit = _matrix(M, limit)
     norm = SymLogNorm(limit * 10.0**-decades, linscale=0.5, vmin=-limit, vmax=limit)
@@ -153,20 +134,16 @@ def _image(ax, M, norm, cmap, label, ticks):
 
 
 def reference_slope(ax: Axes, x, y: float, exponent: float, label: str | None = None):
-    """Draw the guide y (x / x[0])^exponent from x[0] to x[-1] on logarithmic axes, named at its end.
+    """Draw the guide y (x / x[0])^exponent from x[0] to x[-1] on logarithmic axes.
 
-    Parameters
-    ----------
-    x : increasing positive numbers, only the ends count
-    y : height of the guide at ``x[0]``
-    exponent : slope on logarithmic axes
-    label : text at the right end, ``"slope <exponent>"`` when not given
+    The number y is its height at ``x[0]``; `label` stands at its right end, "slope <exponent>" if not given.
     """
     ends = np.array([x[0], x[-1]], float)
     heights = y * (ends / ends[0]) ** exponent
     (guide,) = ax.loglog(ends, heights, color=NEUTRAL, linestyle="--", linewidth=1.2)
-    power_labels(ax.xaxis)
-    power_labels(ax.yaxis)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(power_label)
     text = f"slope {exponent:g}".replace("-", "−") if label is None else label
-    ax.annotate(text, (ends[1], heights[1]), xytext=(-2, 5), textcoords="offset points", ha="right")
+    place = {"xytext": (0, -5), "va": "top"} if exponent < 0 else {"xytext": (0, 5), "va": "bottom"}
+    ax.annotate(text, (ends[1], heights[1]), textcoords="offset points", ha="right", **place)
     return guide

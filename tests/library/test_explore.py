@@ -287,12 +287,16 @@ def test_play_runs_to_the_end_stops_and_starts_over(open_page):
 @pytest.mark.browser
 def test_moving_the_slider_stops_the_play(open_page):
     page = open_page()
-    page.locator("#fig-play-k").press("Home")
-    page.locator("#fig-play button").press("Space")
-    page.locator("#fig-play-k").press("Home")
-    assert page.locator("#fig-play button").get_attribute("aria-pressed") == "false"
-    page.wait_for_timeout(200)
-    assert page.locator("#fig-play-k").input_value() == "0"
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    control, button = page.locator("#fig-play-k"), page.locator("#fig-play button")
+    control.press("Home")
+    button.press("Space")
+    page.clock.run_for(40)
+    assert control.input_value() == "1" and button.get_attribute("aria-pressed") == "true"
+    control.press("Home")
+    page.clock.run_for(400)
+    assert control.input_value() == "0" and button.get_attribute("aria-pressed") == "false"
     page.close()
 
 

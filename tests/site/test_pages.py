@@ -19,6 +19,7 @@ SHOTS = ROOT / "_build" / "screenshots"
 def visited(request, open_page):
     """One page, opened once for all tests of this module."""
     with open_page(request.param) as page:
+        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
         yield page
 
 
