@@ -7,6 +7,8 @@ NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
 NEWER := import sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON = $(firstword $(foreach p,$(NAMES),$(shell $(p) -c '$(NEWER)' >/dev/null 2>&1 && echo $(p))))
 PORT ?= 8000
+# Small batched factorizations stall when two BLAS pools share few cores; a number given outside wins.
+export OPENBLAS_NUM_THREADS ?= 1
 IN := .venv/bin/
 
 book: .venv/installed
