@@ -222,8 +222,8 @@ class BlockDiagPlusLowRank:
         order = self.m * self.p
         if order > DENSE_LIMIT:
             raise ParameterError(
-                f"A dense matrix of order {order} needs {8 * order**2 / 2**30:.1f} GiB; the limit is order {DENSE_LIMIT}. "
-                "Use M @ v and M.solve(b), which never form it."
+                f"A dense matrix of order {order} needs {8 * order**2 / 2**30:.1f} GiB; the largest order allowed is "
+                f"{DENSE_LIMIT}. Use M @ v and M.solve(b), which never form it."
             )
         dense = self.shift * np.eye(order)
         U = np.empty((self.m, self.p, self.rank))

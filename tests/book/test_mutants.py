@@ -10,7 +10,9 @@ import sys
 import pytest
 from sources import BOOK, ROOT
 
-# name: (module, what is replaced, by what)
+# name: (module, what is replaced, by what); the library's tests of a module are in the file named below
+NEWTON, KERNELS, GRAM = "test_newton.py", "test_kernels.py", "test_shallow_gram.py"
+TESTS = {"curvature": NEWTON, "damping": NEWTON, "kernels": KERNELS, "gram": GRAM}
 BLOCKS = "return S * width**-net.beta"
 MUTANTS = {
     "residual curvature dropped": ("curvature", BLOCKS, "return 0 * S * width**-net.beta"),
@@ -20,8 +22,12 @@ MUTANTS = {
     "gamma not scaled with the width": ("damping", "return gamma * m ** (1 - 2 * beta)", "return gamma"),
     "factor n lost between the two dampings": ("damping", "return n * damping", "return damping"),
     "first in place of the second derivative": ("curvature", "_, ds, d2s = rows", "_, ds, _ = rows; d2s = ds"),
+    "factor n lost in the limit kernel": ("kernels", "else A / len(X)", "else A"),
+    "input weights lost in the limit kernel": ("kernels", "return dual[0] + dual[1] * inner", "return dual[0]"),
+    "input weights lost in the Gram matrix": ("gram", "b = ds * theta[part, 0]", "b = 0 * ds"),
 }
-CHAPTERS = ["2-newton/01-hessian-structure", "2-newton/02-exact-step", "2-newton/03-newton-ntk"]
+CHAPTERS = ["2-newton/02-exact-step", "2-newton/03-newton-ntk", "2-newton/01-hessian-structure"]
+CHAPTERS += ["1-wide-networks/02-spectral-bias"]
 
 # Runs the cells of a chapter; other errors than a failed claim are what a wrong library may do, and do not count.
 RUN = """
@@ -67,7 +73,8 @@ def test_mutant_is_caught_by_the_library_tests(mutant, mutated):
     folder = mutated(*MUTANTS[mutant])
     shutil.copytree(ROOT / "tests" / "library", folder / "library", ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
-    command += ["--rootdir", str(folder), "-c", os.devnull, "-k", "not property", "library/test_newton.py"]
+    command += ["--rootdir", str(folder), "-c", os.devnull, "-k", "not property"]
+    command += [f"library/{TESTS[MUTANTS[mutant][0]]}"]
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
     assert "1 failed" in done.stdout and "Error" in done.stdout
@@ -87,6 +94,6 @@ def test_mutant_is_caught_by_a_claim(mutant, mutated):
 
 def test_the_right_library_passes_where_mutants_fail(mutated):
     folder = mutated("damping", "return n * damping", "return damping * n")
-    command = [sys.executable, "-P", "-c", RUN, str(BOOK / f"{CHAPTERS[0]}.ipynb")]
+    command = [sys.executable, "-P", "-c", RUN, str(BOOK / "2-newton/01-hessian-structure.ipynb")]
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
     assert done.returncode == 0 and "other:" not in done.stdout, done.stdout + done.stderr
