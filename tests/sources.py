@@ -43,7 +43,7 @@ def cells(path: Path) -> list[Cell]:
     """The cells of a notebook; of a Markdown page the whole text and its code cells."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
-        code = [("code", strip_options(match[2]), {}) for match in CODE_CELL.finditer(text)]
+        code = [("code", *split_options(match[2])) for match in CODE_CELL.finditer(text)]
         raw = [("markdown", text, {}), *code]
     else:
         raw = [
@@ -52,10 +52,13 @@ def cells(path: Path) -> list[Cell]:
     return [Cell(name_of(path), i + 1, *cell) for i, cell in enumerate(raw)]
 
 
-def strip_options(source: str) -> str:
-    """The code of a ``{code-cell}`` without its ``:key: value`` or ``---`` options."""
-    source = re.sub(r"\A---\n.*?^---\n", "", source, flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"\A(:[\w-]+:[^\n]*\n)+", "", source)
+def split_options(source: str) -> tuple[str, dict]:
+    """The code of a ``{code-cell}``, and its options, written ``:key: value`` or between ``---`` lines."""
+    short = re.match(r"(?::[\w-]+:[^\n]*\n)+", source)
+    long = re.match(r"---\n(.*?)^---\n", source, flags=re.MULTILINE | re.DOTALL)
+    if short:
+        return source[short.end() :], yaml.safe_load(re.sub(r"^:", "", short[0], flags=re.MULTILINE))
+    return (source[long.end() :], yaml.safe_load(long[1]) or {}) if long else (source, {})
 
 
 def code_cells(path: Path) -> list[Cell]:
@@ -105,5 +108,5 @@ def tracked_files() -> list[Path]:
         names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
         return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
     except (OSError, subprocess.CalledProcessError):
-        skip = {"_build", ".venv", ".git", "__pycache__"}
+        skip = {"_build", ".venv", ".git", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
         return [path for path in ROOT.glob("**/*") if path.is_file() and not skip & set(path.parts)]
