@@ -20,9 +20,13 @@ test: .venv/installed
 	$(IN)pytest nntk_lib tests/library --doctest-modules --cov --cov-fail-under=95
 	$(IN)pytest book tests/book tests/site --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
-serve:
+serve: _build/html/index.html
 	@echo "Serving http://127.0.0.1:$(PORT)/book/index.html  (stop with Ctrl-C)"
 	@$(or $(wildcard $(IN)python),$(PYTHON)) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+# Only when there is no book yet; `make book` brings one up to date.
+_build/html/index.html:
+	$(MAKE) book
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
