@@ -64,8 +64,8 @@ def dual_activation(
     theta : ndarray, shape (q, n)
         Angles between the inputs, the correlations being cos(theta).
     tol : float
-        Pairs whose Hermite expansion has a truncation bound above `tol` (times the size of the expectation) are
-        computed by the trapezoidal rule.
+        Pairs whose Hermite expansion has an error bound above `tol` times 1 + |expectation| are computed by the
+        trapezoidal rule.
 
     Returns
     -------
@@ -76,8 +76,7 @@ def dual_activation(
         values = CLOSED_FORMS[act.name](q1[:, None], q2[None, :], theta)
         return values, 8 * np.finfo(float).eps * np.maximum(np.abs(values), 1e-3)
     values, errors = mehler(act, q1, q2, theta)
-    scale = np.sqrt(values[:, :1, :1] ** 2).max() + 1  # expectations of bounded activations are at most 1
-    slow = np.argwhere((errors > tol * scale).any(axis=0))
+    slow = np.argwhere((errors > tol * (1 + np.abs(values))).any(axis=0))
     if len(slow):
         i, j = slow.T
         values[:, i, j], errors[:, i, j] = trapezoid(act, q1[i], q2[j], theta[i, j])

@@ -21,7 +21,6 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
 from pybtex.database import parse_file
@@ -39,8 +38,10 @@ COLUMNS = (("Claim", 16), ("Statement", 36), ("Measured", 14), ("Bound", 14), ("
 
 
 def read_claims(app) -> list[dict]:
-    """The entries of ``book/claims.yml``."""
-    return yaml.safe_load((Path(app.srcdir) / CLAIMS).read_text(encoding="utf-8"))
+    """The entries of ``book/claims.yml``, their ids checked."""
+    from nntk_lib.ledger import load_claims  # after prepare_environment: the library of this tree
+
+    return load_claims(Path(app.srcdir) / CLAIMS)
 
 
 def ledger_folder(app) -> Path:
