@@ -5,7 +5,7 @@ of squared residuals. Start with ``Shallow``, ``init`` and ``newton_step``; the 
 """
 
 from . import reference
-from .activations import ACTIVATIONS, Activation, erf, relu, sigmoid, silu, sine, softplus, tanh
+from .activations import ACTIVATIONS, Activation, erf, relu, shifted, sigmoid, silu, sine, softplus, tanh
 from .checks import (
     AssumptionWarning,
     ClaimError,
@@ -18,9 +18,12 @@ from .checks import (
     SingularKernelError,
     StepSizeError,
 )
+from .constants import APriori, a_priori, curvature_constant, curvature_level, jacobian_constant
 from .curvature import curvature_blocks, hessian
 from .damping import parameter_damping, sample_damping
 from .data import Data, circle, diabetes, frequency_errors, interval, teacher_student
+from .definiteness import Certificate, certify, safe_gamma
+from .errors import PathError, path_error
 from .explore import Explorer, choice, explorer, play, slider
 from .gram import cross_gram, empirical_ntk, gradient, gram, j_dot, jt_dot
 from .kernels import dual_activation, limit_ntk, nntk
@@ -34,7 +37,9 @@ from .newton import (
     newton_step,
     newton_steps,
 )
+from .phase import PhaseDiagram, phase_diagram
 from .plotting import METHODS, style, use_style
+from .rates import Rate, fit_rate
 from .shallow import C_MAX, Shallow, forward, init, jacobian, loss, residual
 from .structured import BlockDiagPlusLowRank, SingularSystemError
 from .train import History, train

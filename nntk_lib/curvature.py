@@ -34,6 +34,17 @@ def _blocks(net: Shallow, theta: Array, X: Array, weights: Array, width: int, ro
     return S * width**-net.beta
 
 
+def curvature_stream(
+    net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, chunk: int | None = None
+) -> Iterator[tuple[slice, Array]]:
+    """The blocks of :func:`curvature_blocks` in slices of the neuron axis: pairs ``(part, S[part])``."""
+    theta, X = prepare(net, theta, X)
+    r = same_length("r", finite_array("r", r, 1), len(X), "X")
+    for part in chunks(len(theta), len(X), chunk):
+        rows = net.act.rows(theta[part, 1:] @ X.T)
+        yield part, _blocks(net, theta[part], X, r / len(r), len(theta), rows)
+
+
 def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, chunk: int | None = None) -> Array:
     """Blocks of the residual curvature S = (1/n) sum_j r_j Hess f(x_j), Riedl et al. (41).
 
@@ -54,13 +65,7 @@ def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike,
     ------
     ShapeError, NonFiniteError
     """
-    theta, X = prepare(net, theta, X)
-    r = same_length("r", finite_array("r", r, 1), len(X), "X")
-    S = np.empty((*theta.shape, theta.shape[1]))
-    for part in chunks(len(theta), len(X), chunk):
-        rows = net.act.rows(theta[part, 1:] @ X.T)
-        S[part] = _blocks(net, theta[part], X, r / len(r), len(theta), rows)
-    return S
+    return np.concatenate([blocks for _, blocks in curvature_stream(net, theta, X, r, chunk)])
 
 
 def hessian(

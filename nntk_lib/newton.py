@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import Array, NotPositiveDefiniteError, ParameterError, positive, warn_a1
+from .checks import Array, ParameterError, positive, warn_a1
 from .curvature import hessian, structured_hessian
 from .damping import parameter_damping, sample_damping
+from .definiteness import require_definite, scaled_min_eig
 from .gram import gradient, gram, jt_dot
 from .shallow import Shallow, residual
-from .structured import Reduction
 
 
 @dataclass(frozen=True)
@@ -115,23 +115,6 @@ def _predicted(slope: float, delta: Array, damping: float) -> float:
     return -0.5 * slope + 0.5 * damping * float(np.vdot(delta, delta))
 
 
-def _explain(net: Shallow, m: int, gamma: float, reduction: Reduction) -> NotPositiveDefiniteError:
-    min_eig = m ** (2 * net.beta - 1) * reduction.min_eig
-    enough = gamma - min_eig
-    width = ""
-    if net.beta < 1:
-        width = f", or a width of about {m * (enough / gamma) ** (1 / (1 - net.beta)):.1e} at this gamma"
-    return NotPositiveDefiniteError(
-        f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the "
-        f"block-diagonal part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). "
-        "It must be positive, or the step need not be a descent direction. "
-        f"Any gamma > {enough:.3e} suffices here{width}. indefinite='solve' takes the step all the same.",
-        min_eig,
-        reduction.block,
-        enough,
-    )
-
-
 def newton_steps(
     net: Shallow,
     theta: ArrayLike,
@@ -159,12 +142,12 @@ def newton_steps(
     dampings = [parameter_damping(g, H.m, net.beta) for g in gammas]
     steps = []
     for gamma, damping, reduction in zip(gammas, dampings, H.reduce(dampings), strict=True):
-        if indefinite == "raise" and not reduction.min_eig > 0:
-            raise _explain(net, H.m, gamma, reduction)
+        if indefinite == "raise":
+            require_definite(net, H.m, gamma, reduction)
         a = reduction.weights(r)
         delta = -H.solve_range(reduction, a / np.sqrt(len(r)))
         slope = float(r @ (a - r)) / len(r)  # J delta = a - r
-        min_eig = H.m ** (2 * net.beta - 1) * reduction.min_eig
+        min_eig = scaled_min_eig(net, H.m, reduction)
         steps.append(Step("newton", delta, slope, _predicted(slope, delta, damping), gamma, min_eig))
     return steps
 
@@ -239,7 +222,6 @@ def newton_kernel(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, ga
     gamma = positive("gamma", gamma)
     H = hessian(net, theta, X, y)
     [reduction] = H.reduce([parameter_damping(gamma, H.m, net.beta)])
-    if not reduction.min_eig > 0:
-        raise _explain(net, H.m, gamma, reduction)
+    require_definite(net, H.m, gamma, reduction)
     K = reduction.weights(reduction.capacitance)
     return 0.5 * (K + K.T)

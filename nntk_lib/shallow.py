@@ -28,7 +28,7 @@ from .checks import Array, ParameterError, ShapeError, finite_array, positive, s
 #: Floats in one temporary of shape (neurons, samples) while streaming: 2^18 doubles are 2 MiB, about a core's L2 cache.
 CHUNK = 2**18
 
-#: Support of the output weights c: uniform on [-sqrt 3, sqrt 3], mean 0 and variance 1 (assumption A2).
+#: Support of the default law of the output weights c: uniform on [-sqrt 3, sqrt 3], mean 0, variance 1 (A2).
 C_MAX = 3**0.5
 
 
@@ -80,11 +80,11 @@ class Shallow:
         return np.column_stack([X, np.ones(len(X), X.dtype)]) if self.bias else X
 
 
-def init(net: Shallow, m: int, d: int, rng: np.random.Generator | int) -> Array:
+def init(net: Shallow, m: int, d: int, rng: np.random.Generator | int, outputs: str = "uniform") -> Array:
     """Random initial parameters satisfying assumption A2 of the Newton paper.
 
-    The output weights c are uniform on [-sqrt 3, sqrt 3] (mean 0, variance 1, compact support), the input weights are
-    normal with standard deviation ``net.weight_std``, and all are independent.
+    The input weights w are normal with standard deviation ``net.weight_std``. The output weights c are independent of
+    them, with mean 0, variance 1 and compact support.
 
     Parameters
     ----------
@@ -93,6 +93,10 @@ def init(net: Shallow, m: int, d: int, rng: np.random.Generator | int) -> Array:
         Hidden units, and inputs (without the bias coordinate).
     rng : Generator or int
         The same generator state or seed gives the same bytes.
+    outputs : {"uniform", "skewed", "mirrored"}
+        The law of c: uniform on [-sqrt 3, sqrt 3]; or 2 with probability 1/5 and -1/2 otherwise, which has no symmetry;
+        or uniform in pairs of neurons (c, w), (-c, w), so that the network starts at f = 0 exactly (the pairs are
+        i.i.d., not the neurons).
 
     Returns
     -------
@@ -101,14 +105,24 @@ def init(net: Shallow, m: int, d: int, rng: np.random.Generator | int) -> Array:
     Raises
     ------
     ParameterError
-        If m or d is not a positive integer.
+        If m or d is not a positive integer, m is odd for "mirrored", or the law is unknown.
     """
     for name, value in (("m", m), ("d", d)):
         if int(value) != value or value < 1:
             raise ParameterError(f"{name} = {value} must be a positive integer.")
-    rng = np.random.default_rng(rng)
-    c = rng.uniform(-C_MAX, C_MAX, size=(int(m), 1))
-    return np.hstack([c, net.weight_std * rng.standard_normal((int(m), int(d) + net.bias))])
+    m, p, rng = int(m), 1 + int(d) + net.bias, np.random.default_rng(rng)
+    if outputs == "mirrored":
+        if m % 2:
+            raise ParameterError(f"m = {m} must be even for outputs='mirrored': the neurons come in pairs.")
+        half = init(net, m // 2, d, rng)
+        return np.vstack([half, half * np.r_[-1.0, np.ones(p - 1)]])
+    if outputs == "uniform":
+        c = rng.uniform(-C_MAX, C_MAX, size=(m, 1))
+    elif outputs == "skewed":
+        c = np.where(rng.random((m, 1)) < 0.2, 2.0, -0.5)
+    else:
+        raise ParameterError(f"outputs = {outputs!r} is unknown; use 'uniform', 'skewed' or 'mirrored'.")
+    return np.hstack([c, net.weight_std * rng.standard_normal((m, p - 1))])
 
 
 def prepare(net: Shallow, theta: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:

@@ -49,12 +49,15 @@ class Reduction:
         Smallest eigenvalue of the blocks of D + shift I.
     block : int
         The block that has it.
+    negative : int
+        Number of negative eigenvalues of D + shift I.
     """
 
     shift: float
     capacitance: Array = field(repr=False)
     min_eig: float
     block: int
+    negative: int
 
     def weights(self, a: Array) -> Array:
         """Solve (I + C) z = a; raises `SingularSystemError` if that is impossible."""
@@ -159,6 +162,7 @@ class BlockDiagPlusLowRank:
         """
         totals = [self.shift + float(s) for s in shifts]
         C = [np.zeros((self.rank, self.rank)) for _ in totals]
+        negative = [0] * len(totals)
         lowest, where = np.inf, 0
         for part, D, U in self.stream():
             lam, Q = np.linalg.eigh(D)
@@ -166,13 +170,15 @@ class BlockDiagPlusLowRank:
             k = int(np.argmin(lam[:, 0]))
             if lam[k, 0] < lowest:
                 lowest, where = float(lam[k, 0]), part.start + k
-            for total, Ci in zip(totals, C, strict=True):
+            for i, (total, Ci) in enumerate(zip(totals, C, strict=True)):
                 d = lam.reshape(-1, 1) + total
                 if (d == 0).any():
                     raise SingularSystemError(f"A block of D + {total:g} I is exactly singular. Change the shift.")
                 V = W / np.sqrt(np.abs(d))
-                Ci += V.T @ V if d.min() > 0 else (V * np.sign(d)).T @ V
-        return [Reduction(t, Ci, lowest + t, where) for t, Ci in zip(totals, C, strict=True)]
+                below = int((d < 0).sum())
+                negative[i] += below
+                Ci += (V * np.sign(d)).T @ V if below else V.T @ V
+        return [Reduction(t, Ci, lowest + t, where, k) for t, Ci, k in zip(totals, C, negative, strict=True)]
 
     def _block_solve(self, reduction: Reduction, b: Array | None, z: Array, sign: float) -> Array:
         """D^{-1} (b + sign U^T z), second pass; b = None means 0."""

@@ -36,6 +36,10 @@ class History:
         Spectral norm of the change of the empirical tangent kernel since step 0, relative to its norm there.
     steps : list of Step
         Diagnostics of every step (without the step itself).
+    largest_update : ndarray, shape (K,)
+        Largest norm of a single neuron's step, max_i |Delta_k^i|, before the factor alpha: the quantity of Lemma 9.
+    paths : ndarray, shape (K + 1, t, p), or None
+        Parameters of the tracked neurons.
     """
 
     theta: Array = field(repr=False)
@@ -44,6 +48,8 @@ class History:
     movement: Array = field(repr=False)
     kernel_drift: Array | None = field(repr=False)
     steps: list[Step] = field(repr=False)
+    largest_update: Array
+    paths: Array | None = field(repr=False)
 
 
 def train(
@@ -56,6 +62,7 @@ def train(
     alpha: float = 1.0,
     progress: bool = False,
     kernel_drift: bool = False,
+    track: ArrayLike | None = None,
     **options,
 ) -> History:
     """Train a network.
@@ -77,6 +84,8 @@ def train(
         Show a tqdm progress bar.
     kernel_drift : bool
         Also record the drift of the empirical tangent kernel (one Gram matrix a step).
+    track : sequence of int, optional
+        Neurons whose parameters are kept at every step.
     **options
         Passed to `step`, for example ``gamma=0.3``.
 
@@ -104,13 +113,16 @@ def train(
     start = prepare(net, theta, X)[0]
     theta = start.copy()
     r = residual(net, theta, X, y)
-    residuals, movement, taken = [r], [np.zeros(len(theta))], []
+    residuals, movement, taken, largest = [r], [np.zeros(len(theta))], [], []
+    paths = None if track is None else [theta[np.asarray(track)]]
     kernel0 = empirical_ntk(net, theta, X) if kernel_drift else None
     drift = [0.0] if kernel_drift else None
     for k in _counter(int(steps), progress):
         taken_step = step(net, theta, X, y, **options)
         theta = theta + alpha * taken_step.delta
         taken.append(replace(taken_step, delta=None))
+        with np.errstate(over="ignore", invalid="ignore"):
+            largest.append(float(np.linalg.norm(taken_step.delta, axis=1).max()))
         with np.errstate(over="ignore", invalid="ignore"):
             finite = np.isfinite(theta).all() and np.isfinite(np.square(theta)).all()
         if not finite:
@@ -120,6 +132,8 @@ def train(
             )
         residuals.append(residual(net, theta, X, y))
         movement.append(np.linalg.norm(theta - start, axis=1))
+        if paths is not None:
+            paths.append(theta[np.asarray(track)])
         if kernel_drift:
             change = np.linalg.norm(empirical_ntk(net, theta, X) - kernel0, 2)
             drift.append(float(change / np.linalg.norm(kernel0, 2)))
@@ -130,6 +144,8 @@ def train(
         np.array(movement),
         None if drift is None else np.array(drift),
         taken,
+        np.array(largest),
+        None if paths is None else np.array(paths),
     )
 
 

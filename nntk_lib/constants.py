@@ -1,0 +1,157 @@
+r"""The constants of the finite-width theory, computed instead of called C.
+
+With X = max_j |x_j|, c_max = max_i |c_i| and the suprema s0, s1, s2 of sigma, sigma', sigma'',
+
+    C_J = s0^2 + c_max^2 s1^2 X^2,        |J~^i|^2 <= n C_J,       Lemma 16 of the Newton paper,
+    C_H = s1 X + c_max s2 X^2,            |H~_j^i| <= C_H,         Lemma 18,
+    eps = m^{beta - 1} C_H |r| / sqrt n,  gamma > eps suffices,    Lemmas 19, 20.
+
+The last one is the *curvature level*: the eigenvalues of the scaled blocks (50) lie within eps of gamma. Along a path
+the three numbers bound one another, which is Lemma 9 with all its constants: as long as eps_k < gamma,
+
+    u_k     = m^{beta - 1} C_J(c_k)^{1/2} R_k / (sqrt n (gamma - eps_k))        bounds every |Delta_k^i|,
+    c_{k+1} = c_k + alpha u_k                                                   bounds every |c_{k+1}^i|,
+    R_{k+1} = R_k + alpha^2 m^{beta - 1} C_H(c_{k+1}) R_k^2 / (8 sqrt n (gamma - eps_k))  bounds |r_{k+1}|.
+
+The residual hardly grows, because the Newton kernel contracts (its eigenvalues lie in [0, 1)) and only the remainder
+of (13) remains; the paper's own recursion lets the bound grow geometrically in k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .checks import Array, ParameterError, finite_array, positive
+from .shallow import Shallow, prepare
+
+
+def _radius(net: Shallow, X: ArrayLike) -> float:
+    return float(np.linalg.norm(net.inputs(X), axis=1).max())
+
+
+def jacobian_constant(net: Shallow, X: ArrayLike, c_max: float) -> float:
+    """C_J = s0^2 + c_max^2 s1^2 X^2, the constant of Lemmas 16 and 22; infinite outside assumption A1.
+
+    Parameters
+    ----------
+    net : Shallow
+    X : ndarray, shape (n, d)
+    c_max : float
+        Bound of all output weights |c_i|.
+    """
+    s0, s1, _ = net.act.sup
+    return s0**2 + (c_max * s1 * _radius(net, X)) ** 2
+
+
+def curvature_constant(net: Shallow, X: ArrayLike, c_max: float) -> float:
+    """C_H = s1 X + c_max s2 X^2, the constant of Lemmas 17 to 19 and 23; infinite outside assumption A1.
+
+    Parameters are those of :func:`jacobian_constant`.
+    """
+    _, s1, s2 = net.act.sup
+    radius = _radius(net, X)
+    return s1 * radius + c_max * s2 * radius**2
+
+
+def curvature_level(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike) -> float:
+    """eps = m^{beta - 1} C_H |r| / sqrt n, in the units of gamma: every gamma above it is safe (Lemma 20).
+
+    Parameters
+    ----------
+    net : Shallow
+    theta : ndarray, shape (m, p)
+    X : ndarray, shape (n, d)
+    r : ndarray, shape (n,)
+        Residual f - y.
+    """
+    theta, _ = prepare(net, theta, X)
+    r = finite_array("r", r, 1)
+    constant = curvature_constant(net, X, float(np.abs(theta[:, 0]).max()))
+    return float(len(theta) ** (net.beta - 1) * constant * np.linalg.norm(r) / np.sqrt(len(r)))
+
+
+@dataclass(frozen=True)
+class APriori:
+    """Bounds along a Newton path of K steps, known before the first one.
+
+    Attributes
+    ----------
+    update : ndarray, shape (K,)
+        Bounds of every single neuron's step, max_i |Delta_k^i|.
+    movement : ndarray, shape (K + 1,)
+        Bounds of the distance of every neuron from its start.
+    c_max : ndarray, shape (K + 1,)
+        Bounds of all output weights.
+    residual : ndarray, shape (K + 1,)
+        Bounds of |r_k|.
+    level : ndarray, shape (K,)
+        Curvature levels eps_k, all below gamma.
+    """
+
+    update: Array
+    movement: Array
+    c_max: Array
+    residual: Array
+    level: Array
+
+
+def a_priori(
+    net: Shallow, X: ArrayLike, m: int, gamma: float, steps: int, residual: float, c_max: float, alpha: float = 1.0
+) -> APriori:
+    """A priori bounds of Lemma 9 of the Newton paper, with explicit constants.
+
+    Parameters
+    ----------
+    net : Shallow
+    X : ndarray, shape (n, d)
+    m : int
+        Width.
+    gamma : float
+        Regularization.
+    steps : int
+        Number of steps K.
+    residual, c_max : float
+        Bounds of |r_0| and of all |c_i| at the start.
+    alpha : float
+        Step size, at most 2.
+
+    Returns
+    -------
+    APriori
+        Satisfied by every Newton path from such a start, and by every Gauss-Newton path.
+
+    Raises
+    ------
+    ParameterError
+        If the curvature level reaches gamma before the last step: condition (20) fails, and nothing is claimed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bounds = a_priori(Shallow("tanh"), np.linspace(-1, 1, 8)[:, None], 10**8, 0.3, 3, residual=2.0, c_max=3**0.5)
+    >>> bounds.update.shape, bool(bounds.residual[-1] < 2.1)
+    ((3,), True)
+    """
+    gamma, alpha = positive("gamma", gamma), positive("alpha", alpha)
+    if alpha > 2:
+        raise ParameterError(f"alpha = {alpha:g} exceeds 2: the bounds need the eigenvalues of alpha K below 2.")
+    n, scale = len(net.inputs(X)), m ** (net.beta - 1)
+    c, R, update, level = [float(c_max)], [float(residual)], [], []
+    for k in range(steps):
+        eps = scale * curvature_constant(net, X, c[-1]) * R[-1] / np.sqrt(n)
+        if not eps < gamma:
+            width = m * (eps / gamma) ** (1 / (1 - net.beta)) if net.beta < 1 else np.inf
+            raise ParameterError(
+                f"At step {k} the curvature level {eps:.3e} reaches gamma = {gamma:g}: condition (20) fails at width "
+                f"{m}, and no bound holds. Use gamma > {eps:.2g}, or a width above {width:.1e}."
+            )
+        level.append(eps)
+        update.append(scale * np.sqrt(jacobian_constant(net, X, c[-1]) / n) * R[-1] / (gamma - eps))
+        c.append(c[-1] + alpha * update[-1])
+        remainder = alpha**2 * scale * curvature_constant(net, X, c[-1]) * R[-1] ** 2 / (8 * np.sqrt(n) * (gamma - eps))
+        R.append(R[-1] + remainder)
+    movement = alpha * np.concatenate([[0.0], np.cumsum(update)])
+    return APriori(np.array(update), movement, np.array(c), np.array(R), np.array(level))
