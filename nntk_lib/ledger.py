@@ -16,7 +16,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +159,12 @@ def _write(id, records) -> None:
         for record in records
     ]
     text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1)
-    (Path(folder) / (id.replace("/", "--") + ".json")).write_text(text + "\n", encoding="utf-8")
+    record_file(folder, id).write_text(text + "\n", encoding="utf-8")
+
+
+def record_file(folder: str | Path, id: str) -> Path:
+    """Where the checks of a claim are written: newton/lemma-9 to newton--lemma-9.json."""
+    return Path(folder) / (id.replace("/", "--") + ".json")
 
 
 def load_records(folder: str | Path) -> dict[str, list[dict]]:
@@ -182,23 +187,3 @@ def load_claims(path: str | Path) -> list[dict]:
     if wrong:
         raise NNTKError(f"{path}: claim ids malformed or listed twice: {', '.join(wrong)}")
     return claims
-
-
-def ledger_rows(claims: Iterable[Mapping], records: Mapping[str, list[Mapping]]) -> list[dict]:
-    """The rows of the ledger: a row for every check of every claim, in the order of the claims.
-
-    Each row is the claim's entry together with the record's, and a verdict: "ok" or "fails" for a check,
-    "open" for a claim not yet carried, "missing" for a carried claim without a check. Records that
-    name no claim come last with the verdict "unknown", so that nothing measured is dropped.
-    """
-    claims = list(claims)
-    rows = []
-    for claim in claims:
-        checks = records.get(claim["id"], [])
-        rows += [{**claim, **record, "verdict": "ok" if record["ok"] else "fails"} for record in checks]
-        if not checks:
-            rows.append({**claim, "verdict": "open" if claim["status"] == "open" else "missing"})
-    known = {claim["id"] for claim in claims}
-    for id in sorted(set(records) - known):
-        rows += [{**record, "verdict": "unknown"} for record in records[id]]
-    return rows

@@ -48,13 +48,11 @@ def ledger_folder(app) -> Path:
     return Path(app.outdir).parent / "ledger"
 
 
-def record_path(app, claim_id: str) -> Path:
-    return ledger_folder(app) / (claim_id.replace("/", "--") + ".json")
-
-
 def read_records(app, claim_id: str) -> list[dict]:
     """What ``nntk_lib.ledger.check`` recorded for a claim, in the order of the checks."""
-    path = record_path(app, claim_id)
+    from nntk_lib.ledger import record_file
+
+    path = record_file(ledger_folder(app), claim_id)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
@@ -96,11 +94,13 @@ def outdated_pages(app, env, added, changed, removed) -> list[str]:
 
 def forget_records(app, env, docnames) -> None:
     """Before chapters run again, drop what their last run recorded."""
+    from nntk_lib.ledger import record_file
+
     if not (Path(app.srcdir) / CLAIMS).exists():
         return
     for claim in read_claims(app):
         if BOOK + claim["chapter"] in docnames:
-            record_path(app, claim["id"]).unlink(missing_ok=True)
+            record_file(ledger_folder(app), claim["id"]).unlink(missing_ok=True)
 
 
 def forget_failed_build(app, exception) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nntk_lib import ledger
 from nntk_lib.checks import ClaimError, NNTKError
-from nntk_lib.ledger import check, ledger_rows, load_claims, load_records
+from nntk_lib.ledger import check, load_claims, load_records
 
 POSITIVE = st.floats(1e-6, 1e6)
 
@@ -189,27 +189,6 @@ def test_in_a_kernel_the_line_is_text_and_an_anchor(monkeypatch, capsys):
     assert 'id="claim-newton-theorem-4"' in first["text/html"] and "a &lt; b" in first["text/html"]
     assert '<div class="claim claim-ok"' in first["text/html"] and "&lt; bound 0.5" in first["text/html"]
     assert 'id="claim-newton-theorem-4-2"' in second["text/html"]
-
-
-def test_rows_name_what_is_open_missing_failed_and_unknown():
-    claims = [
-        {"id": "a/lemma-1", "status": "carried", "statement": "first"},
-        {"id": "a/lemma-2", "status": "carried"},
-        {"id": "a/lemma-3", "status": "open"},
-        {"id": "a/lemma-4", "status": "carried"},
-    ]
-    record = {"measured": 1.0, "relation": "<=", "bound": 2.0, "slack": 2.0}
-    records = {
-        "a/lemma-1": [{**record, "id": "a/lemma-1", "ok": True}, {**record, "id": "a/lemma-1", "ok": True}],
-        "a/lemma-4": [{**record, "id": "a/lemma-4", "ok": False}],
-        "a/lemma-9": [{**record, "id": "a/lemma-9", "ok": True}],
-    }
-    rows = ledger_rows(iter(claims), records)
-    assert [(row["id"][-1], row["verdict"]) for row in rows] == [
-        ("1", "ok"), ("1", "ok"), ("2", "missing"), ("3", "open"), ("4", "fails"), ("9", "unknown"),
-    ]  # fmt: skip
-    assert rows[0]["statement"] == "first" and rows[0]["slack"] == 2.0
-    assert "verdict" not in claims[0]
 
 
 def test_claims_are_read_and_their_ids_checked(tmp_path):
