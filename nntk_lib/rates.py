@@ -43,6 +43,10 @@ class Rate:
         """Confidence interval of the exponent."""
         return self.exponent - self.half_width, self.exponent + self.half_width
 
+    def around(self, exponent: float) -> tuple[float, float]:
+        """An interval of the same width around another exponent: what a check holds the fitted one against."""
+        return exponent - self.half_width, exponent + self.half_width
+
     def power(self, m: ArrayLike) -> Array:
         """The fitted curve C m^a."""
         return self.prefactor * np.asarray(m, dtype=float) ** self.exponent

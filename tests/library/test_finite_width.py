@@ -221,6 +221,7 @@ def test_fit_rate_is_the_textbook_interval():
     assert rate.prefactor == pytest.approx(np.exp(intercept), rel=1e-6)
     assert rate.half_width == pytest.approx(2.364624251592785 * covariance[0, 0] ** 0.5, rel=1e-6)  # t, 7 degrees
     assert rate.interval == (rate.exponent - rate.half_width, rate.exponent + rate.half_width)
+    assert rate.around(-0.5) == (-0.5 - rate.half_width, -0.5 + rate.half_width)
     assert rate.power(m) == pytest.approx(rate.prefactor * m**rate.exponent)
     assert rate.local == pytest.approx(np.diff(np.log(values)) / np.diff(np.log(m)))
     assert str(rate).startswith("m^(-0.")
