@@ -40,6 +40,7 @@ from .newton import (
 from .phase import PhaseDiagram, phase_diagram
 from .plotting import METHODS, style, use_style
 from .rates import Rate, fit_rate
+from .rules import safe_newton_step
 from .shallow import C_MAX, Shallow, forward, init, jacobian, loss, residual
 from .structured import BlockDiagPlusLowRank, SingularSystemError
 from .train import History, train

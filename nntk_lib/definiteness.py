@@ -86,7 +86,7 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
         low, high = min(low, float(eigenvalues.min())), max(high, float(eigenvalues.max()))
     theta = np.asarray(theta)
     rounding = 4 * theta.shape[1] * np.finfo(float).eps * max(-low, high)
-    return float(len(theta) ** (2 * net.beta - 1) * (rounding - low))
+    return float(len(theta) ** (2 * net.beta - 1) * (rounding + abs(low)))
 
 
 @dataclass(frozen=True)

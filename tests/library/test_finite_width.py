@@ -35,6 +35,7 @@ from nntk_lib import (
     relu,
     residual,
     safe_gamma,
+    safe_newton_step,
     shifted,
     sine,
     softplus,
@@ -122,6 +123,23 @@ def test_safe_gamma_on_an_exact_fit_is_zero_and_errors_are_named():
     with pytest.raises(ParameterError, match="no bound for activation 'relu'"):
         safe_gamma(net, theta, X, np.ones(5), "bound")
     assert safe_gamma(Shallow(softplus), theta, X, np.ones(5), "bound") > 0
+
+
+def test_the_rule_follows_the_threshold():
+    net, theta, X, y = problem(m=30, n=5, d=1)
+    twin = newton_step(net, theta, X, y, 1.5 * safe_gamma(net, theta, X, y))
+    step = safe_newton_step(net, theta, X, y, 1.5)
+    assert step.gamma == twin.gamma and np.array_equal(step.delta, twin.delta)
+    assert step.min_eig == pytest.approx(step.gamma / 3, rel=1e-10)
+    assert safe_newton_step(net, theta, X, y, floor=9.0).gamma == 9.0
+    assert safe_newton_step(net, theta, X, y, method="bound").gamma == 2 * safe_gamma(net, theta, X, y, "bound")
+    history = train(net, theta, X, y, safe_newton_step, 30)
+    assert all(s.is_descent and s.min_eig > 0.49 * s.gamma for s in history.steps[:5])
+    assert history.steps[-1].gamma < 1e-3 * history.steps[0].gamma
+    with pytest.raises(ParameterError, match="greater than 1"):
+        safe_newton_step(net, theta, X, y, factor=1.0)
+    with pytest.raises(ParameterError, match="nothing is left to fit"):
+        safe_newton_step(net, theta, X, forward(net, theta, X))
 
 
 @pytest.mark.parametrize("seed", range(6))
