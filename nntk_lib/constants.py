@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .checks import Array, ParameterError, finite_array, positive
+from .damping import width_for
 from .shallow import Shallow, prepare
 
 
@@ -143,10 +144,10 @@ def a_priori(
     for k in range(steps):
         eps = scale * curvature_constant(net, X, c[-1]) * R[-1] / np.sqrt(n)
         if not eps < gamma:
-            width = m * (eps / gamma) ** (1 / (1 - net.beta)) if net.beta < 1 else np.inf
             raise ParameterError(
                 f"At step {k} the curvature level {eps:.3e} reaches gamma = {gamma:g}: condition (20) fails at width "
-                f"{m}, and no bound holds. Use gamma > {eps:.2g}, or a width above {width:.1e}."
+                f"{m}, and no bound holds. Use gamma > {eps:.2g}, or a width above "
+                f"{width_for(m, eps / gamma, net.beta):.1e}."
             )
         level.append(eps)
         update.append(scale * np.sqrt(jacobian_constant(net, X, c[-1]) / n) * R[-1] / (gamma - eps))

@@ -6,6 +6,8 @@ parameter space; n times that is added to the Gram matrix J J^T in sample space,
 
 from __future__ import annotations
 
+import math
+
 
 def parameter_damping(gamma: float, m: int, beta: float) -> float:
     """Damping gamma m^{1 - 2 beta} that multiplies the identity in parameter space, Riedl et al. (4)."""
@@ -24,3 +26,20 @@ def sample_damping(damping: float, n: int) -> float:
     5.0
     """
     return n * damping
+
+
+def width_for(m: int, excess: float, beta: float) -> float:
+    """Width at which a level of order m^{beta - 1} has fallen to gamma, if it is `excess` times gamma at width m.
+
+    Returns
+    -------
+    float
+        Infinite at beta = 1, where the level does not fall, and wherever the number overflows.
+
+    Examples
+    --------
+    >>> round(width_for(100, excess=10.0, beta=0.5)), width_for(100, excess=10.0, beta=1.0)
+    (10000, inf)
+    """
+    powers = math.log(excess) / (1 - beta) if beta < 1 else math.inf
+    return m * math.exp(powers) if powers < 600 else math.inf

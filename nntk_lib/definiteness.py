@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from .checks import NotPositiveDefiniteError, ParameterError, positive
 from .constants import curvature_level
 from .curvature import curvature_stream, hessian
-from .damping import parameter_damping
+from .damping import parameter_damping, width_for
 from .shallow import Shallow, residual
 from .structured import Reduction
 
@@ -167,9 +167,8 @@ def require_definite(net: Shallow, m: int, gamma: float, reduction: Reduction) -
         return
     min_eig = scaled_min_eig(net, m, reduction)
     enough = gamma - min_eig
-    width = ""
-    if net.beta < 1:
-        width = f", or a width of about {m * (enough / gamma) ** (1 / (1 - net.beta)):.1e} at this gamma"
+    width = width_for(m, enough / gamma, net.beta)
+    width = f", or a width of about {width:.1e} at this gamma" if np.isfinite(width) else ""
     raise NotPositiveDefiniteError(
         f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the "
         f"block-diagonal part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). "
