@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .checks import Array, ParameterError, finite_array, positive
-from .damping import width_for
 from .shallow import Shallow, prepare
 
 
@@ -139,16 +138,31 @@ def a_priori(
     gamma, alpha = positive("gamma", gamma), positive("alpha", alpha)
     if alpha > 2:
         raise ParameterError(f"alpha = {alpha:g} exceeds 2: the bounds need the eigenvalues of alpha K below 2.")
-    n, scale = len(net.inputs(X)), m ** (net.beta - 1)
+    bounds = _recursion(net, X, m, gamma, steps, residual, c_max, alpha)
+    if isinstance(bounds, APriori):
+        return bounds
+
+    def holds(gamma, m):
+        return isinstance(_recursion(net, X, m, gamma, steps, residual, c_max, alpha), APriori)
+
+    powers = 2.0 ** np.arange(1, 200)
+    more = next((f"gamma = {gamma * q:.2g}" for q in powers if holds(gamma * q, m)), "no gamma")
+    wide = next((f", or m = {m * q:.1e}" for q in powers if net.beta < 1 and holds(gamma, m * q)), "")
+    k, eps = bounds
+    raise ParameterError(
+        f"At step {k} the curvature level {eps:.3e} reaches gamma = {gamma:g}: condition (20) fails at width {m}, and "
+        f"no bound holds for {steps} steps. Enough would be {more}{wide} (found by doubling)."
+    )
+
+
+def _recursion(net, X, m, gamma, steps, residual, c_max, alpha) -> APriori | tuple[int, float]:
+    """The recursion of the module's text, or the step at which eps reaches gamma, and this eps."""
+    n, scale = len(net.inputs(X)), float(m) ** (net.beta - 1)
     c, R, update, level = [float(c_max)], [float(residual)], [], []
     for k in range(steps):
         eps = scale * curvature_constant(net, X, c[-1]) * R[-1] / np.sqrt(n)
         if not eps < gamma:
-            raise ParameterError(
-                f"At step {k} the curvature level {eps:.3e} reaches gamma = {gamma:g}: condition (20) fails at width "
-                f"{m}, and no bound holds. Use gamma > {eps:.2g}, or a width above "
-                f"{width_for(m, eps / gamma, net.beta):.1e}."
-            )
+            return k, eps
         level.append(eps)
         update.append(scale * np.sqrt(jacobian_constant(net, X, c[-1]) / n) * R[-1] / (gamma - eps))
         c.append(c[-1] + alpha * update[-1])

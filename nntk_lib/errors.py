@@ -41,8 +41,16 @@ class PathError:
     ----------
     total : ndarray, shape (K + 1, n)
         f_k - g_k, from the two paths.
-    start, sampling, curvature, drift, remainder : ndarray, shape (K + 1, n)
-        The parts; they add up to `total` except for rounding.
+    start : ndarray, shape (K + 1, n)
+        What is left of f_0. With the next four it adds up to ``total`` except for rounding.
+    sampling : ndarray, shape (K + 1, n)
+        From the random kernel at the start.
+    curvature : ndarray, shape (K + 1, n)
+        From the indefinite part of the blocks; rounding for Gauss-Newton.
+    drift : ndarray, shape (K + 1, n)
+        From the change of the tangent kernel since the start.
+    remainder : ndarray, shape (K + 1, n)
+        From the remainders of Taylor's formula.
     """
 
     total: Array = field(repr=False)

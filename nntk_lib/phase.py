@@ -33,8 +33,10 @@ class PhaseDiagram:
         grad L . Delta divided by 2 L: in (-1, 0) where D is positive definite; positive means ascent.
     loss_ratio : ndarray, shape (W, G)
         L(theta + Delta) / L(theta).
-    threshold, bound : ndarray, shape (W,)
-        Smallest safe gamma: exact, and by Lemma 20.
+    threshold : ndarray, shape (W,)
+        Smallest safe gamma, from the eigenvalues.
+    bound : ndarray, shape (W,)
+        The same by Lemma 20.
     """
 
     widths: Array

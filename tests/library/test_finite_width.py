@@ -1,5 +1,7 @@
 """Constants, safe gamma, certificates, error decomposition, rates, phase diagrams, and the laws of the start."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -183,9 +185,12 @@ def test_a_priori_bounds_hold_along_the_path(step, alpha):
 
 def test_a_priori_bounds_refuse_narrow_networks():
     net, X = Shallow("tanh"), np.linspace(-1, 1, 6)[:, None]
-    with pytest.raises(ParameterError, match=r"At step 0 the curvature level .* width above"):
+    with pytest.raises(ParameterError, match="At step 0 the curvature level") as caught:
         a_priori(net, X, 100, 0.1, 3, residual=2.0, c_max=1.0)
-    with pytest.raises(ParameterError, match="width above inf"):
+    gamma, m = re.search(r"be gamma = (.*), or m = (.*) \(", str(caught.value)).groups()
+    for advice in ((100, float(gamma)), (float(m), 0.1)):  # rounded in the message, so with a little to spare
+        a_priori(net, X, 1.1 * advice[0], 1.1 * advice[1], 3, residual=2.0, c_max=1.0)
+    with pytest.raises(ParameterError, match=r"Enough would be gamma = \S+ \("):
         a_priori(Shallow("tanh", beta=1.0), X, 100, 0.1, 3, residual=2.0, c_max=1.0)
     with pytest.raises(ParameterError, match="exceeds 2"):
         a_priori(net, X, 10**8, 0.3, 3, residual=2.0, c_max=1.0, alpha=2.1)
