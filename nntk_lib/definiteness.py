@@ -96,14 +96,10 @@ class Certificate:
     Attributes
     ----------
     gamma : float
-    positive_definite : bool
-        Whether every block of D is positive definite, which makes the Newton step a descent direction.
     min_eig : float
         Smallest eigenvalue of the scaled blocks, Riedl et al. (50): gamma - gamma*.
     neuron : int
         The neuron whose block has it.
-    safe_gamma : float
-        The threshold gamma*: D is positive definite exactly when gamma exceeds it.
     negative_blocks : int
         Number of negative eigenvalues of D.
     negative_hessian : int
@@ -112,12 +108,20 @@ class Certificate:
     """
 
     gamma: float
-    positive_definite: bool
     min_eig: float
     neuron: int
-    safe_gamma: float
     negative_blocks: int
     negative_hessian: int
+
+    @property
+    def positive_definite(self) -> bool:
+        """Whether every block of D is positive definite, which makes the Newton step a descent direction."""
+        return self.min_eig > 0
+
+    @property
+    def safe_gamma(self) -> float:
+        """The threshold gamma*: D is positive definite exactly when gamma exceeds it."""
+        return max(0.0, self.gamma - self.min_eig)
 
 
 def certify(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: float) -> Certificate:
@@ -145,15 +149,7 @@ def certify(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: f
     [reduction] = H.reduce([parameter_damping(gamma, H.m, net.beta)])
     repaired = int((np.linalg.eigvalsh(np.eye(H.rank) + reduction.capacitance) < 0).sum())
     min_eig = scaled_min_eig(net, H.m, reduction)
-    return Certificate(
-        gamma,
-        min_eig > 0,
-        min_eig,
-        reduction.block,
-        max(0.0, gamma - min_eig),
-        reduction.negative,
-        reduction.negative - repaired,
-    )
+    return Certificate(gamma, min_eig, reduction.block, reduction.negative, reduction.negative - repaired)
 
 
 def scaled_min_eig(net: Shallow, m: int, reduction: Reduction) -> float:

@@ -120,15 +120,17 @@ def path_error(
     f = forward(net, theta, X)
     y = same_length("y", np.asarray(y, dtype=float), len(f), "X")
     A = limit_ntk(net, X) if A is None else np.asarray(A)
-    K, h0 = nntk(A, gamma), nntk(empirical_ntk(net, theta, X), gamma)
+    K = nntk(A, gamma)
     g, parts = np.zeros_like(f), {part: [np.zeros_like(f)] for part in PARTS}
     parts["start"] = [f]
     total = [f]
-    for _ in range(steps):
+    for k in range(steps):
         r = f - y
         delta = step(net, theta, X, y, gamma=gamma).delta
         linear = j_dot(net, theta, X, delta)  # -K_k r_k
         hk = nntk(empirical_ntk(net, theta, X), gamma)
+        if k == 0:
+            h0 = hk
         theta = theta + alpha * delta
         f_next = forward(net, theta, X)
         new = {

@@ -17,6 +17,7 @@ from .checks import Array, ParameterError, finite_array
 from .definiteness import safe_gamma
 from .newton import newton_steps
 from .shallow import Shallow, init, loss, residual
+from .train import counted
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def phase_diagram(
     if widths.ndim != 1 or widths.dtype.kind not in "iu" or (gammas <= 0).any():
         raise ParameterError("phase_diagram needs a list of integer widths and a list of positive gammas.")
     rows = []
-    for m in _counter(widths, progress):
+    for m in counted(widths, progress, "phase diagram", "width"):
         theta = init(net, int(m), X.shape[1], np.random.default_rng([seed, int(m)]))
         before = loss(residual(net, theta, X, y))
         steps = newton_steps(net, theta, X, y, gammas, indefinite="solve")
@@ -89,11 +90,3 @@ def phase_diagram(
         rows.append(([s.min_eig for s in steps], [s.slope / (2 * before) for s in steps], after, *edges))
     min_eig, slope, ratio, threshold, bound = (np.array(column) for column in zip(*rows, strict=True))
     return PhaseDiagram(widths, gammas, min_eig, slope, ratio, threshold, bound)
-
-
-def _counter(widths: Array, progress: bool):
-    if not progress:
-        return widths
-    from tqdm.auto import tqdm
-
-    return tqdm(widths, desc="phase diagram", unit="width")

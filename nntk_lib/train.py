@@ -8,7 +8,7 @@ The loop knows no mathematics: a step function ``step(net, theta, X, y, **option
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -117,7 +117,7 @@ def train(
     paths = None if track is None else [theta[np.asarray(track)]]
     kernel0 = empirical_ntk(net, theta, X) if kernel_drift else None
     drift = [0.0] if kernel_drift else None
-    for k in _counter(int(steps), progress):
+    for k in counted(range(int(steps)), progress, "training", "step"):
         taken_step = step(net, theta, X, y, **options)
         theta = theta + alpha * taken_step.delta
         taken.append(replace(taken_step, delta=None))
@@ -149,9 +149,10 @@ def train(
     )
 
 
-def _counter(steps: int, progress: bool):
+def counted(items: Iterable, progress: bool, desc: str, unit: str) -> Iterable:
+    """The items, behind a tqdm progress bar if `progress`."""
     if not progress:
-        return range(steps)
-    from tqdm.auto import trange
+        return items
+    from tqdm.auto import tqdm
 
-    return trange(steps, desc="training", unit="step")
+    return tqdm(items, desc=desc, unit=unit)

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from nntk_lib import (
@@ -46,21 +45,11 @@ from nntk_lib import (
     trajectory,
 )
 
-from .cases import EPS, problem
+from .cases import EPS, problem, random_cases
 
 pytestmark = pytest.mark.filterwarnings("ignore::nntk_lib.AssumptionWarning")
 
-cases = st.fixed_dictionaries(
-    {
-        "act": st.sampled_from(["tanh", "sigmoid", "erf", "sine"]),
-        "m": st.integers(1, 12),
-        "n": st.integers(1, 8),
-        "d": st.integers(1, 4),
-        "beta": st.floats(0.5, 1.0),
-        "bias": st.booleans(),
-        "seed": st.integers(0, 10**6),
-    }
-)
+cases = random_cases(["tanh", "sigmoid", "erf", "sine"], largest_beta=1.0)
 
 
 def literal_blocks(net, theta, X, y):

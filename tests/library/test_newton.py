@@ -30,21 +30,11 @@ from nntk_lib import (
     sample_damping,
 )
 
-from .cases import EPS, SMOOTH, problem, relative
+from .cases import EPS, SMOOTH, problem, random_cases, relative
 
 pytestmark = pytest.mark.filterwarnings("ignore::nntk_lib.AssumptionWarning")
 
-cases = st.fixed_dictionaries(
-    {
-        "act": st.sampled_from(SMOOTH),
-        "m": st.integers(1, 12),
-        "n": st.integers(1, 8),
-        "d": st.integers(1, 4),
-        "beta": st.floats(0.5, 0.95),
-        "bias": st.booleans(),
-        "seed": st.integers(0, 10**6),
-    }
-)
+cases = random_cases(SMOOTH, largest_beta=0.95)
 
 
 def dense(net, theta, X, y, gamma):
