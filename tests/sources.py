@@ -14,9 +14,20 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 HTML = ROOT / "_build" / "html"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 NOTEBOOKS = sorted(path for path in BOOK.glob("**/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CHAPTERS = [path for path in NOTEBOOKS if path != BOOK / "index.ipynb"]
 PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])
 WEIGHTS: dict[str, dict[str, int]] = {}  # page -> bytes by kind, filled by tests/site/test_html.py
+SET_UP = """\
+# Where the library is missing (in the browser, on Colab) this fetches it; elsewhere it does nothing.
+import sys
+from importlib.util import find_spec
+
+if sys.platform == "emscripten":
+    %pip install -q nntk-lib
+elif find_spec("nntk_lib") is None:
+    %pip install -q git+{address}""".format(address=CONFIG["repository"]["url"])
 CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +73,8 @@ def split_options(source: str) -> tuple[str, dict]:
 
 
 def code_cells(path: Path) -> list[Cell]:
-    return [cell for cell in cells(path) if cell.kind == "code"]
+    """The code of a page, but for the set-up cell, which is the same everywhere and not plain Python."""
+    return [cell for cell in cells(path) if cell.kind == "code" and cell.source != SET_UP]
 
 
 def markdown(path: Path) -> str:

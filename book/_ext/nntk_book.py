@@ -24,6 +24,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.statemachine import StringList
 from pybtex.database import parse_file
+from pybtex.richtext import Text
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -172,7 +173,7 @@ class ClaimsLedger(SphinxDirective):
 
 def title_of(entry) -> str:
     """Authors and year, as in "Cai et al. (2019)"."""
-    names = [" ".join(person.last_names) for person in entry.persons["author"]]
+    names = [str(Text.from_latex(" ".join(person.last_names))) for person in entry.persons["author"]]
     authors = {1: names[0], 2: " and ".join(names)}.get(len(names), f"{names[0]} et al.")
     return f"{authors} ({entry.fields['year']})"
 
@@ -267,24 +268,6 @@ def unique_ids(app, doctree, docname) -> None:
         seen.update(node.get("ids", []))
 
 
-def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Two repairs for screen readers: names for the theme's folding triangles, a list whose items are items."""
-    if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-    sidebar = context.get("generate_toctree_html")
-    if sidebar is None:
-        return
-
-    def with_names(kind, *args, **options):
-        soup = sidebar(kind, *args, **options)
-        for summary_tag in soup.find_all("summary"):
-            entry_link = summary_tag.find_parent("li").find("a")
-            summary_tag["aria-label"] = f"Pages of {entry_link.get_text(strip=True)}"
-        return soup
-
-    context["generate_toctree_html"] = with_names
-
-
 def purge_ledger(app, env, docname) -> None:
     getattr(env, "nntk_ledger_pages", set()).discard(docname)
 
@@ -352,7 +335,6 @@ def setup(app) -> dict:
     app.connect("doctree-resolved", resolve_ledger)
     app.connect("doctree-resolved", unique_ids, priority=900)
     app.connect("autodoc-process-docstring", escape_bars, priority=400)  # before napoleon
-    app.connect("html-page-context", repair_page, priority=900)  # after the theme
     app.connect("missing-reference", resolve_docstring_name)
     app.connect("build-finished", write_report)
     app.connect("build-finished", forget_failed_build)

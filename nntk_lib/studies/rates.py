@@ -1,8 +1,8 @@
 """Measures the rates of the chapter "From finite to infinite width" and writes them to rates.csv.
 
-Run it in its folder, without arguments:
+Run it without arguments:
 
-    OPENBLAS_NUM_THREADS=1 python rates.py
+    OPENBLAS_NUM_THREADS=1 python -m nntk_lib.studies.rates
 
 It needs about ten minutes and one core. A row of the table is one protocol, one beta and one width: the mean over the
 seeds, and its standard error, of the largest Euclidean norm over the steps 0, ..., STEPS of each part of
@@ -68,7 +68,7 @@ def row(protocol: str, beta: float, m: int, A: np.ndarray | None = None) -> list
 def provenance() -> list[str]:
     """Comment lines below the names of the columns."""
     return [
-        "# written by: OPENBLAS_NUM_THREADS=1 python rates.py (see there for what the columns mean)",
+        "# written by: OPENBLAS_NUM_THREADS=1 python -m nntk_lib.studies.rates (see there for what the columns mean)",
         f"# nntk_lib {nntk_lib.__version__}, numpy {np.__version__}, python {sys.version.split()[0]}",
         f"# data circle(12, frequencies=(1, 2)); activation tanh(z+1); gamma {GAMMA:g}, alpha {ALPHA:g}, "
         f"steps {STEPS}; labels of the centred protocol divided by {SHRINK}",

@@ -7,7 +7,7 @@ import re
 
 import nbformat
 import pytest
-from sources import BOOK, NOTEBOOKS, PAGES, code_cells, markdown, name_of, outside_functions
+from sources import BOOK, CHAPTERS, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
 
 LONGEST_CELL = 20
 EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\{exercise(?:-start)?\}.*\n((?:[ \t]*:.*\n|[ \t]*\n)*)", re.MULTILINE)
@@ -16,11 +16,12 @@ LABEL = re.compile(r"^[ \t]*:label:[ \t]*(\S+)", re.MULTILINE)
 DRAWS = {"subplots", "figure", "plot", "semilogy", "loglog", "imshow", "bar", "scatter", "subplot_mosaic"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
 every_page = pytest.mark.parametrize("path", PAGES, ids=name_of)
 
 
 def test_there_are_notebooks():
-    assert len(NOTEBOOKS) >= 4
+    assert len(CHAPTERS) >= 4 and len(NOTEBOOKS) == len(CHAPTERS) + 1
 
 
 @every_notebook
@@ -38,7 +39,7 @@ def test_committed_without_outputs(path):
         assert not cell.get("attachments"), f"cell {number} has attachments; use a file"
 
 
-@every_notebook
+@every_chapter
 def test_begins_with_label_and_title(path):
     first = nbformat.read(path, as_version=4).cells[0]
     assert first.cell_type == "markdown"
@@ -46,6 +47,14 @@ def test_begins_with_label_and_title(path):
 
 
 @every_notebook
+def test_sets_itself_up(path):
+    """The one set-up cell, before the first code, not on the page: CPython, JupyterLite and Colab run it alike."""
+    cell = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    assert cell.source == SET_UP
+    assert cell.metadata == {"tags": ["remove-cell"]}
+
+
+@every_chapter
 def test_first_code_cell_is_imports_and_style(path):
     """The same opening in every chapter: imports with their names, then use_style(), nothing else."""
     cell = code_cells(path)[0]
@@ -124,7 +133,7 @@ def test_exercises_have_labels_and_solutions(path):
     assert sorted(SOLUTION.findall(text)) == sorted(exercises), "each exercise has one solution, on its page"
 
 
-@every_notebook
+@every_chapter
 def test_chapters_have_exercises(path):
     assert len(EXERCISE.findall(markdown(path))) >= 3, "at least one pencil, one code and one open exercise"
 
@@ -133,7 +142,7 @@ def test_landing_page_runs(monkeypatch):
     """The landing page's code, run here; its explorer must offer both the page's face and its frames."""
     monkeypatch.setenv("NNTK_RENDER_FRAMES", "1")
     monkeypatch.setenv("MPLBACKEND", "agg")
-    cells = code_cells(BOOK / "index.md")
+    cells = code_cells(BOOK / "index.ipynb")
     assert cells, "the landing page has no code cell"
     space, shown = {}, []
     for cell in cells:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 
 import numpy as np
 import pytest
-from sources import BOOK
 
-SCRIPT = BOOK / "2-newton" / "rates.py"
+from nntk_lib.studies import rates
+
 # Sums over 512 neurons and norms carry rounding errors of about 1e-14; the smallest part in the table is above 1e-6.
 RELATIVE, ABSOLUTE = 1e-8, 1e-12
 
 
 @pytest.fixture(scope="module")
-def rates():
-    spec = importlib.util.spec_from_file_location("book_rates", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def table(rates):
+def table():
     return np.genfromtxt(rates.FILE, delimiter=",", names=True, dtype=None, encoding="utf-8")
 
 
-def test_covers_what_the_script_says(rates, table):
+def test_covers_what_the_script_says(table):
     assert list(table.dtype.names) == rates.COLUMNS
     wanted = [(*case, rates.SEEDS[case[-1]]) for case in itertools.product(rates.PROTOCOLS, rates.BETAS, rates.SEEDS)]
     found = [tuple(row) for row in table[["protocol", "beta", "m", "seeds"]].tolist()]
@@ -35,7 +26,7 @@ def test_covers_what_the_script_says(rates, table):
     assert max(rates.SEEDS) / min(rates.SEEDS) >= 1000, "three decades of widths"
 
 
-def test_says_where_it_comes_from(rates):
+def test_says_where_it_comes_from():
     lines = rates.FILE.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     assert any("nntk_lib " in line and "numpy " in line for line in comments)
@@ -45,7 +36,7 @@ def test_says_where_it_comes_from(rates):
 
 
 @pytest.mark.parametrize("protocol, beta", [("plain", 0.6), ("centred", 0.9), ("mirrored", 0.75)])
-def test_a_line_comes_out_again(rates, table, protocol, beta):
+def test_a_line_comes_out_again(table, protocol, beta):
     m = min(rates.SEEDS)
     [stored] = table[(table["protocol"] == protocol) & (table["beta"] == beta) & (table["m"] == m)].tolist()
     again = rates.row(protocol, beta, m)
@@ -53,7 +44,7 @@ def test_a_line_comes_out_again(rates, table, protocol, beta):
     np.testing.assert_allclose(np.array(again[1:], float), np.array(stored[1:], float), RELATIVE, ABSOLUTE)
 
 
-def test_norms_obey_the_triangle_inequality(rates, table):
+def test_norms_obey_the_triangle_inequality(table):
     """Columns in the wrong order would not: means of largest norms, of a sum and of its terms."""
     rounding = 1 + 1e-9
     assert (table["rest"] <= rounding * (table["sampling"] + table["moving"])).all()
@@ -61,7 +52,7 @@ def test_norms_obey_the_triangle_inequality(rates, table):
     assert (table["total"] <= rounding * (table["start"] + table["rest"])).all()
 
 
-def test_one_start_for_all_exponents(rates, table):
+def test_one_start_for_all_exponents(table):
     """The networks are the same for all beta: the start is m^{1/2 - beta} times a number of the width."""
     for protocol in ("plain", "centred"):
         rows = table[table["protocol"] == protocol]
