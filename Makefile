@@ -1,6 +1,7 @@
 # make book   set up and build the book         make test   set up and run every test
 # make serve  serve the built book locally      make clean  remove what was built
-.PHONY: book test serve clean
+# make pdf    the book as a PDF                 make rehearsal  every chapter as readers run it elsewhere
+.PHONY: book test serve pdf rehearsal clean
 .DEFAULT_GOAL := book
 
 NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
@@ -18,7 +19,10 @@ book: .venv/installed
 test: .venv/installed
 	$(IN)ruff check .
 	$(IN)pytest nntk_lib tests/library --doctest-modules --cov --cov-fail-under=95
-	$(IN)pytest book tests/book tests/site --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+	$(IN)pytest book tests/book tests/site tests/live --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+
+rehearsal: .venv/installed
+	NNTK_REHEARSAL=all $(IN)pytest tests/live
 
 serve: _build/html/index.html
 	@echo "Serving http://127.0.0.1:$(PORT)/book/index.html  (stop with Ctrl-C)"
@@ -27,6 +31,12 @@ serve: _build/html/index.html
 # Only when there is no book yet; `make book` brings one up to date.
 _build/html/index.html:
 	$(MAKE) book
+
+# Needs LaTeX (the packages are named in .ci/run). After `make book` nothing is run again.
+pdf: .venv/installed
+	$(IN)jupyter-book build . -n -W --keep-going --builder latex
+	$(MAKE) -C _build/latex all-pdf LATEXMKOPTS="-silent -halt-on-error"
+	cp _build/latex/nntk-book.pdf _build/
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info

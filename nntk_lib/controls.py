@@ -38,15 +38,25 @@ class Control:
         return self.values if self.kind == "choice" else (self.values[0], self.values[-1])
 
     @property
+    def continuous(self) -> bool:
+        """Whether a live slider also moves between the values: they are numbers, and not all integers."""
+        return self.kind != "choice" and not all(isinstance(v, int) for v in self.values)
+
+    @property
+    def between(self):
+        """A value that only a live slider can have; the start where there is none."""
+        return (self.values[0] + self.values[1]) / 2 if self.continuous else self.start
+
+    @property
     def integer_step(self) -> int | None:
         """The spacing of evenly spaced integers, None for anything else."""
-        if self.kind == "choice" or not all(isinstance(v, int) for v in self.values):
+        if self.kind == "choice" or self.continuous:
             return None
         gaps = {b - a for a, b in itertools.pairwise(self.values)}
         return gaps.pop() if len(gaps) == 1 else None
 
 
-def slider(values: Sequence[float], label: str, start=None, log=False, fmt="{:g}") -> Control:
+def slider(values: Sequence[float], label: str, start=None, log=False, fmt=None) -> Control:
     """A slider over increasing numbers; the served page has these values, a kernel what lies between as well.
 
     Parameters
@@ -55,7 +65,7 @@ def slider(values: Sequence[float], label: str, start=None, log=False, fmt="{:g}
     label : what the reader sees, with Unicode and without math markup, "regularization γ"
     start : the default value, one of `values`; the first when not given
     log : the values are positive and a live slider moves in their logarithm
-    fmt : format of the value shown
+    fmt : format of the value shown; integers whole and other numbers to four digits when not given
 
     Raises
     ------
@@ -65,6 +75,7 @@ def slider(values: Sequence[float], label: str, start=None, log=False, fmt="{:g}
     values = _increasing(values, label)
     if log and values[0] <= 0:
         raise NNTKError(f"slider {label!r}: log=True needs positive values, got {values[0]!r}")
+    fmt = fmt or ("{:g}" if all(isinstance(v, int) for v in values) else "{:.4g}")
     return Control("slider", values, label, _start(values, start, label), fmt, log)
 
 
@@ -143,26 +154,33 @@ def _play_button(identity, label, interval) -> str:
     )
 
 
-def control_widget(w, control: Control):
+def control_widget(w, control: Control, label_width: str):
     """The ipywidget of a control (`w` is the ipywidgets module) and the row that shows it."""
-    style, layout = {"description_width": "initial"}, {"width": "30em", "max_width": "100%"}
+    style, layout = {"description_width": label_width}, {"width": "36em", "max_width": "100%"}
     look = {"value": control.start, "description": control.label, "style": style, "layout": layout}
     low, high = control.ends[0], control.ends[-1]
     if control.kind == "choice":
         widget = w.Dropdown(options=[(control.text(v), v) for v in control.values], **look)
     elif control.integer_step:
         widget = w.IntSlider(min=low, max=high, step=control.integer_step, **look)
-    elif all(isinstance(v, int) for v in control.values):
+    elif not control.continuous:
         widget = w.SelectionSlider(options=[(control.text(v), v) for v in control.values], **look)
     elif control.log:
-        low, high = math.log10(low), math.log10(high)
-        widget = w.FloatLogSlider(min=low, max=high, step=(high - low) / 200, readout_format=".3g", **look)
+        low, start, high = (math.log10(v) for v in (low, control.start, high))
+        widget = w.FloatLogSlider(min=low, max=high, step=_step(low, start, high), readout_format=".3g", **look)
     else:
-        widget = w.FloatSlider(min=low, max=high, step=(high - low) / 200, readout_format=".3g", **look)
+        step = _step(low, control.start, high)
+        widget = w.FloatSlider(min=low, max=high, step=step, readout_format=".3g", **look)
     if control.kind != "play":
         return widget, widget
     player = w.Play(
         value=control.start, min=low, max=high, step=control.integer_step, interval=control.interval
     )
     w.link((player, "value"), (widget, "value"))
-    return widget, w.HBox([player, widget])
+    return widget, w.HBox([widget, player], layout={"flex_flow": "wrap"})
+
+
+def _step(low, start, high) -> float:
+    """About 200 steps a slider. The start is one of them, for a browser moves a slider to its nearest step."""
+    step = (high - low) / 200
+    return (start - low) / max(1, round((start - low) / step)) if start > low else step

@@ -13,6 +13,7 @@ swallows what is raised while showing, and a cell whose explorer cannot be drawn
 
 from __future__ import annotations
 
+import base64
 import html
 import itertools
 import math
@@ -66,6 +67,10 @@ class Explorer:
         """All combinations of the extremes (first and last value; every option of a choice)."""
         return self._combinations(control.ends for control in self.params.values())
 
+    def between(self) -> dict[str, object]:
+        """Values that only a kernel draws: every continuous slider between two values of the page."""
+        return {key: control.between for key, control in self.params.items()}
+
     def _combinations(self, values):
         return (dict(zip(self.params, row, strict=True)) for row in itertools.product(*values))
 
@@ -106,13 +111,15 @@ class Explorer:
         self._bundle["image/png"] = frames.figure_png(figure)
         if os.environ.get("NNTK_RENDER_FRAMES") == "1":
             self._bundle["text/html"] = frames.figure_html(self, frames.render(self))
+            self._bundle["application/pdf"] = frames.figure_pdf(figure)  # for the printed book
         return self
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, object]:
         bundle = dict(self._bundle)
         if "text/html" not in bundle:
             try:
-                bundle.update(self.widget()._repr_mimebundle_())
+                view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
+                bundle["application/vnd.jupyter.widget-view+json"] = view
             except ImportError:  # no ipywidgets: the picture of the default values remains
                 pass
         return {**bundle, "text/plain": repr(self)}
@@ -124,25 +131,43 @@ class Explorer:
         """
         import ipywidgets as w
 
-        made = {key: control_widget(w, control) for key, control in self.params.items()}
-        picture = w.Image(value=self._bundle["image/png"], format="png", tooltip=self.alt)
-        picture.layout.width, picture.layout.max_width = "36em", "100%"
-        readout = w.HTML(html.escape(self.describe(self.defaults(), self._readout)))
+        label_width = f"{max(len(control.label) for control in self.params.values())}ch"  # the tracks begin in line
+        made = {key: control_widget(w, control, label_width) for key, control in self.params.items()}
+        picture = w.HTML(picture_html(self._bundle["image/png"], self.alt))
+        readout = w.HTML(line_html(html.escape(self.describe(self.defaults(), self._readout))))
 
         def update(_change):
             values = {key: widget.value for key, (widget, _row) in made.items()}
             try:
                 figure, text = self.draw_at(**values)
-                picture.value = frames.figure_png(figure)
-                readout.value = html.escape(self.describe(values, text))
+                picture.value = picture_html(frames.figure_png(figure), self.alt)
+                readout.value = line_html(html.escape(self.describe(values, text)))
             except Exception as error:
                 message = html.escape(f"{type(error).__name__}: {error}")
-                readout.value = f"{html.escape(self.describe(values))} <b>{message}</b>"
+                readout.value = line_html(f"{html.escape(self.describe(values))} <b>{message}</b>")
 
         for widget, _row in made.values():
             widget.observe(update, names="value")
-        caption = w.HTML(frames.caption_html(self.caption))
+        caption = w.HTML(line_html(frames.caption_html(self.caption)))
         return w.VBox([*(row for _widget, row in made.values()), picture, readout, caption])
+
+
+def picture_html(png: bytes, alt: str) -> str:
+    """A PNG of `frames.figure_png` in its true size, narrower where there is less room.
+
+    Not an ``Image`` widget: that has no alternative text, and given a tooltip it fails in the browser.
+    """
+    width, height = (int.from_bytes(png[i : i + 4]) * 2 // 3 for i in (16, 20))  # 144 dots an inch, CSS has 96
+    data = base64.b64encode(png).decode()
+    return (
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" width="{width}" height="{height}" '
+        'style="max-width: 100%; height: auto">'
+    )
+
+
+def line_html(text: str) -> str:
+    """Text whose lines, when it wraps, are closer than the controls are."""
+    return f'<div style="line-height: 1.4">{text}</div>'
 
 
 def explorer(

@@ -37,6 +37,11 @@ def figure_webp(figure) -> bytes:
     return _saved(figure, format="webp", dpi=PICTURE_DPI, facecolor="white", pil_kwargs={"quality": 85})
 
 
+def figure_pdf(figure) -> bytes:
+    """PDF of a Matplotlib figure, without the date."""
+    return _saved(figure, format="pdf", metadata={"CreationDate": None})
+
+
 def _saved(figure, **options) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, **options)

@@ -65,6 +65,11 @@ def prepare_environment(app) -> None:
     ledger_folder(app).mkdir(parents=True, exist_ok=True)
     os.environ["NNTK_RENDER_FRAMES"] = "1"
     os.environ["NNTK_LEDGER"] = str(ledger_folder(app))
+    profile = Path(app.outdir).parent / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    formats = 'get_config().InlineBackend.figure_formats = {"png", "pdf"}\n'  # for the pages, for the printed book
+    (profile / "ipython_kernel_config.py").write_text(formats, encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
     paths = [str(app.srcdir), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     sys.path.insert(0, str(app.srcdir))
@@ -261,6 +266,8 @@ def entry(text: str) -> nodes.entry:
 
 def unique_ids(app, doctree, docname) -> None:
     """Keep the first of equal ids: sphinx-proof and sphinx-exercise give one to many sections of a page."""
+    if app.builder.name == "latex":  # there all pages are one document, and an id goes with its page's name
+        return
     seen = set()
     for node in doctree.findall(nodes.Element):
         if isinstance(node, nodes.section) or "proof" in node.get("ids", []):

@@ -48,7 +48,19 @@
     figure.dataset.frame = wanted();
     update(); // a browser that restores the controls of a page left earlier gets the picture that belongs to them
     figure.querySelector(".nntk-controls").hidden = false;
+    picture.after(zoomButton(figure));
     figure.dataset.ready = "true";
+  }
+
+  function zoomButton(figure) { // explore.css shows it on phones
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "nntk-zoom";
+    button.textContent = "Enlarge";
+    button.addEventListener("click", function () {
+      button.textContent = figure.classList.toggle("nntk-large") ? "Fit the screen" : "Enlarge";
+    });
+    return button;
   }
 
   function isAtDefault(input) {

@@ -1,4 +1,4 @@
-"""Every explorer of the book at all corners of its parameters: no exception, no warning, no NaN."""
+"""Every explorer of the book at all corners of its parameters and between: no exception, no warning, no NaN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sources import PAGES, calls, code_cells, name_of
 
 WITH_EXPLORERS = [path for path in PAGES if calls(path, "explorer")]
 
-# Runs the cells of a page, then draws its explorers at their corners with warnings as errors.
+# Runs the cells of a page, then draws its explorers there with warnings as errors.
 RUN = """
 import json, sys, warnings
 import matplotlib
@@ -23,7 +23,7 @@ for source in json.load(open(sys.argv[1], encoding="utf-8")):
     exec(source, space)
 drawn = 0
 for name, explorer in created.items():
-    for values in explorer.corners():
+    for values in [*explorer.corners(), explorer.between()]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             figure, readout = explorer.draw_at(**values)
@@ -54,4 +54,4 @@ def test_corners(path, tmp_path):
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-3000:]
     explorers, drawn = map(int, done.stdout.strip().splitlines()[-1].removeprefix("DRAWN").split())
     assert explorers == len(calls(path, "explorer"))
-    assert drawn >= 2 * explorers
+    assert drawn >= 3 * explorers

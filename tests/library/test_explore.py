@@ -99,6 +99,11 @@ def test_numpy_integers_stay_integers_and_numbers_become_floats():
     assert [type(v) for v in slider(np.array([1, 2.5]), "γ").values] == [float, float]
 
 
+def test_real_numbers_are_shown_to_four_digits_and_integers_whole():
+    assert slider([10**-1.5, 1.0], "γ").text(10**-1.5) == "0.03162"
+    assert slider([16, 16384], "m").text(16384) == "16384"
+
+
 def test_start_is_found_up_to_rounding():
     assert slider(10.0 ** np.arange(-3, 1), "γ", start=1e-3).start == 10.0**-3
 
@@ -199,7 +204,7 @@ def test_play_button_is_labelled_and_not_started(serving):
 def test_served_face_creates_no_widget(serving, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)  # an import would raise
     made = explorer(wave_at, {"k": slider([1, 2], "k")}, name="fig-plain", **WORDS)
-    assert set(made._repr_mimebundle_()) == {"text/html", "image/png", "text/plain"}
+    assert set(made._repr_mimebundle_()) == {"text/html", "image/png", "application/pdf", "text/plain"}
 
 
 def test_text_cannot_close_the_script():
@@ -334,15 +339,19 @@ def live(draw, controls):
         widget = stack.pop(0)
         widgets.append(widget)
         stack.extend(getattr(widget, "children", ()))
-    return {type(widget).__name__: widget for widget in reversed(widgets)}, widgets
+    found = {type(widget).__name__: widget for widget in reversed(widgets)}
+    picture, readout, _caption = [widget for widget in widgets if type(widget).__name__ == "HTML"]
+    return {**found, "picture": picture, "readout": readout}, widgets
 
 
 def test_moving_a_live_control_redraws_picture_and_readout():
     found, _ = live(wave, params())
-    picture, readout = found["Image"], found["HTML"]
+    picture, readout = found["picture"], found["readout"]
     before = picture.value
+    (image,) = [attrs for tag, attrs in Tags(before).tags if tag == "img"]
+    assert image["alt"] == WORDS["alt"] and (image["width"], image["height"]) == ("288", "192")  # 3 x 2 inches
     found["FloatSlider"].value = 0.73  # between the served values
-    assert picture.value != before and bytes(picture.value).startswith(b"\x89PNG")
+    assert picture.value != before and "data:image/png;base64,iVBOR" in picture.value
     assert "size γ: 0.73" in readout.value and "height 0.73" in readout.value
     before = picture.value
     found["Dropdown"].value = "cos"
@@ -355,7 +364,7 @@ def test_live_bundle_has_widget_and_picture_and_no_output_widget():
     assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
     assert bundle["text/plain"] == "Explorer('fig-live', gamma, shape: 6 frames)"
     _, widgets = live(wave, params())
-    assert "Output" not in {type(widget).__name__ for widget in widgets}
+    assert not {"Output", "Image"} & {type(widget).__name__ for widget in widgets}
 
 
 def test_error_for_a_live_value_is_shown_and_the_control_stays_alive():
@@ -366,12 +375,12 @@ def test_error_for_a_live_value_is_shown_and_the_control_stays_alive():
         return fig
 
     found, _ = live(draw, {"k": slider([1.0, 2.0], "k")})
-    before, figures = found["Image"].value, plt.get_fignums()
+    before, figures = found["picture"].value, plt.get_fignums()
     found["FloatSlider"].value = 1.9
-    assert "NNTKError: gamma &lt;too&gt; small" in found["HTML"].value
-    assert found["Image"].value == before and plt.get_fignums() == figures
+    assert "NNTKError: gamma &lt;too&gt; small" in found["readout"].value
+    assert found["picture"].value == before and plt.get_fignums() == figures
     found["FloatSlider"].value = 1.4
-    assert "NNTKError" not in found["HTML"].value and found["Image"].value != before
+    assert "NNTKError" not in found["readout"].value and found["picture"].value != before
 
 
 @pytest.mark.parametrize(
@@ -390,11 +399,27 @@ def test_each_kind_of_values_has_its_widget(control, kind):
     assert found[kind].description == control.label
 
 
+@pytest.mark.parametrize(("values", "log"), [([0.01, 0.1, 1.5], True), ([0.0, 0.3, 0.7], False)])
+def test_the_start_is_a_step_of_the_slider(values, log):
+    control = slider(values, "γ", start=values[1], log=log)
+    found, _ = live(wave_at, {"k": control})
+    widget = found["FloatLogSlider" if log else "FloatSlider"]
+    steps = ((np.log10(widget.value) if log else widget.value) - widget.min) / widget.step
+    assert steps == pytest.approx(round(steps)) and 190 < (widget.max - widget.min) / widget.step < 210
+    assert values[0] < control.between < values[1]
+
+
+def test_only_real_numbers_have_values_between():
+    controls = {"m": slider([1, 4], "m"), "k": play([0, 1], "k"), "c": choice(["a", "b"], "c")}
+    made = explorer(lambda **values: wave_at(1), controls, name="fig-whole", **WORDS)
+    assert made.between() == made.defaults()
+
+
 def test_play_moves_its_slider_and_the_picture():
     found, _ = live(wave_at, {"k": play(range(1, 6, 2), "step k")})
-    before = found["Image"].value
+    before = found["picture"].value
     found["Play"].value = 3
-    assert found["IntSlider"].value == 3 and found["Image"].value != before
+    assert found["IntSlider"].value == 3 and found["picture"].value != before
     assert found["Play"].step == 2 and found["Play"].max == 5
 
 

@@ -1,36 +1,33 @@
-"""A way to open a page with every foreign request blocked, and with every error kept."""
+"""A way to open a page with every foreign request blocked, and with every error kept; the zip, unpacked."""
 
 from __future__ import annotations
 
-import importlib.util
+import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-import yaml
-from sources import ROOT
 
 
 @pytest.fixture(scope="session")
-def mathjax_files() -> tuple[str, Path]:
-    """Where MathJax is loaded from, and the same release on disk (the browser checks its hash)."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-    return config["mathjax_path"].rsplit("/", 1)[0] + "/", package / "static" / "mathjax"
+def unpacked(html, tmp_path_factory):
+    """The zip of the whole site as a reader has it on a disk: the address of its one folder."""
+    folder = tmp_path_factory.mktemp("disk with a space")
+    zipfile.ZipFile(html / "nntk-book.zip").extractall(folder)
+    (top,) = folder.iterdir()
+    return top.as_uri()
 
 
 @pytest.fixture(scope="session")
-def open_page(site, browser, mathjax_files):
-    """``open_page(name)``: a context that gives the loaded page; foreign requests and errors fail on exit."""
-    address, folder = mathjax_files
+def open_page(site, browser):
+    """``open_page(name)``: a context that gives the loaded page; foreign requests and errors fail on exit.
 
-    def answer(route, problems):
+    With another root than the local server's, which is a disk then, the browser is offline.
+    """
+
+    def answer(route, root, problems):
         url = route.request.url
-        if url.startswith(site) or url.startswith(("data:", "blob:")):
+        if url.startswith(root) or url.startswith(("data:", "blob:")):
             route.continue_()
-        elif url.startswith(address) and (folder / url.removeprefix(address)).is_file():
-            headers = {"Access-Control-Allow-Origin": "*"}
-            route.fulfill(path=folder / url.removeprefix(address), headers=headers)
         else:
             problems.append(f"foreign request: {url}")
             route.abort()
@@ -40,15 +37,16 @@ def open_page(site, browser, mathjax_files):
             problems.append(f"console {message.type}: {message.text}")
 
     @contextmanager
-    def opened(name: str):
+    def opened(name: str, root: str = site):
         problems: list[str] = []
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+        screen = {"width": 1280, "height": 800}
+        context = browser.new_context(viewport=screen, color_scheme="light", offline=root != site)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("console", lambda message: complain(message, problems))
         page.on("response", lambda r: problems.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
-        context.route("**/*", lambda route: answer(route, problems))
-        page.goto(f"{site}/{name}.html", wait_until="load")
+        context.route("**/*", lambda route: answer(route, root, problems))
+        page.goto(f"{root}/{name}.html", wait_until="load")
         page.wait_for_function("() => !document.querySelector('.math') || window.MathJax?.startup?.promise")
         page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
         try:

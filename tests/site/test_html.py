@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import yaml
-from sources import BOOK, ROOT, WEIGHTS, documents
+from sources import BOOK, WEIGHTS, documents
 
 LIMIT = 3_000_000  # bytes of a page: html, images and the book's own scripts
 GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]
@@ -57,11 +57,6 @@ def parsed(html, page: str) -> Page:
     return Page((html / f"{page}.html").read_text(encoding="utf-8"))
 
 
-def mathjax() -> str:
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    return config["sphinx"]["config"]["mathjax_path"]
-
-
 @every_file
 def test_internal_links_lead_somewhere(html, page):
     for link in parsed(html, page).links:
@@ -95,10 +90,14 @@ def test_images_have_alternative_texts(html, page):
             assert image["figure"] and len(alt) >= 40, f"an output without caption or description: {alt!r}"
 
 
+@every_page
+def test_table_heads_are_not_empty(html, page):
+    assert not re.search(r"<th[^>]*>(<p>\s*</p>)?</th>", (html / f"{page}.html").read_text(encoding="utf-8"))
+
+
 @every_file
-def test_only_mathjax_is_loaded_from_elsewhere(html, page):
-    outside = {address for address in parsed(html, page).loaded if re.match(r"(https?:)?//", address)}
-    assert outside <= {mathjax()}
+def test_nothing_is_loaded_from_elsewhere(html, page):
+    assert not [address for address in parsed(html, page).loaded if re.match(r"(https?:)?//", address)]
 
 
 @every_page

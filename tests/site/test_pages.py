@@ -10,9 +10,43 @@ from sources import ROOT, documents
 
 pytestmark = pytest.mark.browser
 
-GENERATED = ["genindex", "search", "py-modindex"]
+GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]
+CHAPTER = "book/2-newton/01-hessian-structure"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SHOWN = [("light", WIDE), ("dark", NARROW)]  # as pictures, for who wants to look
 SHOTS = ROOT / "_build" / "screenshots"
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+    # axe does not read MathML, and takes a table head that is a formula for empty; test_html.py looks instead.
+    "rules": {"empty-table-header": {"enabled": False}},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+# Half of a chapter's elements are glyphs, which axe walks through but cannot see, because CSS draws them. The boxes of
+# the formulas stay, and so does what a screen reader reads.
+EMPTY_FORMULAS = """() => {
+  const formulas = [...document.querySelectorAll('mjx-math')];
+  const boxes = formulas.map(e => e.getBoundingClientRect());
+  window.emptied = formulas.map((e, i) => {
+    const glyphs = [...e.childNodes], style = e.getAttribute('style') ?? '';
+    e.replaceChildren();
+    Object.assign(e.style, {display: 'inline-block', width: boxes[i].width + 'px', height: boxes[i].height + 'px'});
+    return {e, glyphs, style};
+  });
+}"""
+FILL_FORMULAS = """() => window.emptied.forEach(({e, glyphs, style}) => {
+  e.setAttribute('style', style);
+  e.append(...glyphs);
+})"""
+SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, summary, [tabindex]')].filter(e => {
+  const {width, height} = (e.querySelector('.toctree-toggle') ?? e).getBoundingClientRect();
+  const inText = e.matches('a, span.math') && getComputedStyle(e).display.startsWith('inline');
+  return e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true}) && !inText && (width < 24 || height < 24);
+}).map(e => e.outerHTML.slice(0, 120))"""
+MOVING = """() => [...document.querySelectorAll('*')].filter(e => {
+  const {transitionDuration, animationName, scrollBehavior} = getComputedStyle(e);
+  return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior !== 'auto';
+}).map(e => e.outerHTML.slice(0, 120))"""
 REACHABLE = "() => [...document.querySelectorAll('pre')].every(e => e.scrollWidth <= e.clientWidth || e.tabIndex >= 0)"
 
 
@@ -36,24 +70,47 @@ def test_mathematics_is_rendered(visited):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_accessible(visited, theme, size):
-    """axe-core finds nothing serious or critical, light or dark, wide or narrow; no sideways scrolling."""
+    """axe-core finds nothing of any impact, light or dark, wide or narrow; no sideways scrolling."""
     visited.set_viewport_size(size)
     visited.emulate_media(color_scheme=theme, reduced_motion="reduce")
     visited.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
     visited.evaluate("window.scrollTo(0, 0)")
     visited.wait_for_timeout(250)
     visited.wait_for_function(REACHABLE)  # the theme makes wide code focusable some time after a resize
-    save_screenshot(visited, f"{theme}-{size['width']}")
-    found = Axe().run(visited, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    if (theme, size) in SHOWN:
+        save_screenshot(visited, f"{theme}-{size['width']}")
+    inner, scroll = visited.evaluate("[window.innerWidth, document.documentElement.scrollWidth]")
+    assert scroll <= inner, f"the page is {scroll} px wide on a screen of {inner} px"
+    visited.evaluate(EMPTY_FORMULAS)
+    found = Axe().run(visited, options=AXE).response["violations"]
+    visited.evaluate(FILL_FORMULAS)
     bad = [
         f"{item['id']} ({item['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
         for item in found
-        if item["impact"] in ("serious", "critical")
         for node in item["nodes"]
     ]
     assert not bad, "\n".join(bad[:10])
-    inner, scroll = visited.evaluate("[window.innerWidth, document.documentElement.scrollWidth]")
-    assert scroll <= inner, f"the page is {scroll} px wide on a screen of {inner} px"
+
+
+@pytest.mark.parametrize("name", ["book/index", CHAPTER, "book/appendix/ledger"])
+def test_targets_on_a_phone(open_page, name):
+    """What a finger has to hit is at least 24 px wide and high, but for links within a text."""
+    with open_page(name) as page:
+        page.set_viewport_size(NARROW)
+        page.locator(".primary-toggle").click()  # the list of contents, too
+        page.evaluate("() => document.querySelectorAll('article details').forEach(e => { e.open = true; })")
+        assert not page.evaluate(SMALL_TARGETS)
+
+
+def test_high_contrast_and_reduced_motion(open_page):
+    """Explorers keep their colours and their controls; nothing moves by itself."""
+    with open_page(CHAPTER) as page:
+        page.emulate_media(forced_colors="active", reduced_motion="reduce")
+        figure = page.locator("figure.nntk-explorer").first
+        for control in figure.locator("input, select, button:not(.nntk-zoom)").all():
+            assert control.is_visible()
+        assert figure.locator(".nntk-picture").evaluate("e => getComputedStyle(e).forcedColorAdjust") == "none"
+        assert not page.evaluate(MOVING)
 
 
 def save_screenshot(page, name: str) -> None:

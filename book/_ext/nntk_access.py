@@ -1,0 +1,35 @@
+"""Repairs of the pages for screen readers and keyboards; book/_templates and book/_static have the others."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+REPAIRS = {
+    'role="doc-biblioentry"': 'role="listitem"',  # the items of a list
+    '<th class="head"><p></p></th>': "<td></td>",  # the corner of a table heads nothing
+    '<summary aria-label="Toggle hidden content">': "<summary>",  # it is named by what it shows
+}
+
+
+def repair_page(app, pagename, templatename, context, doctree) -> None:
+    """Roles and names in the text; names for the theme's folding triangles."""
+    for old, new in REPAIRS.items():
+        context["body"] = context.get("body", "").replace(old, new)
+    sidebar = context.get("generate_toctree_html")
+    if sidebar is None:
+        return
+
+    @wraps(sidebar)
+    def with_names(*args, **options):
+        soup = sidebar(*args, **options)
+        for summary in soup.find_all("summary"):
+            entry = summary.find_parent("li").find("a")
+            summary["aria-label"] = f"Pages of {entry.get_text(strip=True)}"
+        return soup
+
+    context["generate_toctree_html"] = with_names
+
+
+def setup(app) -> dict:
+    app.connect("html-page-context", repair_page, priority=900)  # after the theme
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

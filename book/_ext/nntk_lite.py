@@ -1,0 +1,122 @@
+"""JupyterLite inside the book's site: every chapter runs in the reader's browser, without a server.
+
+jupyterlite-sphinx builds the site into ``lite/``; this extension prepares what it is built from, in
+``_build/lite/``:
+
+* the notebooks, their references resolved (`nntk_notebooks`), under the paths they have in the repository: by itself
+  JupyterLite flattens folders. The page's download button gives the same notebook;
+* the wheels that Pyodide does not bring: ``nntk_lib`` of this tree, ipywidgets and what it needs, tqdm. Nothing is
+  taken from PyPI at run time;
+* the settings: one exact release of Pyodide, and a storage of its own for each edition, because a reader's browser
+  keeps the notebooks that were once opened, changed or not.
+
+It also makes the links to JupyterLite, and to the zip, relative, so that the site works under any address.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from nntk_notebooks import reader_notebook
+from nntk_offline import ZIP
+from nntk_site import site_address
+
+FOLDER = "_build/lite"
+PAGE = "lite/lab/index.html"
+PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/pyodide.js"
+KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+WHEELS = ("ipywidgets", "jupyterlab-widgets", "comm", "tqdm")  # pure Python, and not part of Pyodide
+LIBRARY = ("pyproject.toml", "README.md", "LICENSE", "nntk_lib")
+
+
+def configure(app, config) -> None:
+    """Tell jupyterlite-sphinx where everything is."""
+    config.jupyterlite_dir = FOLDER
+    config.jupyterlite_content_dir = FOLDER + "/contents"
+    config.jupyterlite_config = FOLDER + "/jupyter_lite_config.json"
+    config.jupyterlite_bind_ipynb_suffix = False  # notebooks are pages of the book
+
+
+def prepare(app, exception) -> None:
+    """Write what the site is built from; before jupyterlite-sphinx builds it."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root = Path(app.srcdir)
+    for name in sorted(app.env.found_docs):
+        if Path(app.env.doc2path(name)).suffix == ".ipynb":
+            text = reader_notebook(app, name)
+            for folder in (root / FOLDER / "contents", Path(app.outdir) / "_sources"):
+                target = folder / f"{name}.ipynb"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    collect_wheels(root, root / FOLDER / "pypi")
+    edition = f"{app.config.project} {version('nntk-lib')}"
+    write_settings(root / FOLDER, edition)
+
+
+def collect_wheels(root: Path, folder: Path) -> None:
+    """The library's wheel, made anew; the others as installed here, downloaded once for each version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {name: f"{name.replace('-', '_')}-{version(name)}-" for name in WHEELS}
+    for wheel in folder.glob("*.whl"):
+        if not wheel.name.startswith(tuple(wanted.values())):
+            wheel.unlink()
+    missing = [f"{name}=={version(name)}" for name, start in wanted.items() if not list(folder.glob(f"{start}*.whl"))]
+    if missing:
+        pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), *missing)
+    with tempfile.TemporaryDirectory() as copy:  # setuptools would leave build/ in the sources
+        for name in LIBRARY:
+            source = root / name
+            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, Path(copy) / name)
+        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), copy)
+
+
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+
+
+def write_settings(folder: Path, edition: str) -> None:
+    site = {
+        "appName": edition,
+        "contentsStorageName": edition,
+        "litePluginSettings": {KERNEL: {"pyodideUrl": PYODIDE, "disablePyPIFallback": True}},
+    }
+    write_json(folder / "jupyter-lite.json", {"jupyter-lite-schema-version": 0, "jupyter-config-data": site})
+    write_json(folder / "jupyter_lite_config.json", {"LiteBuildConfig": {"no_sourcemaps": True}})
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def relative_links(app, pagename, templatename, context, doctree) -> None:
+    """The theme's button starts at the root of the site, links in the text at its published address."""
+    root = context["pathto"]("", resource=True)
+    if "body" in context:
+        for name in ("lite/", ZIP):
+            context["body"] = context["body"].replace(site_address(app.config) + name, root + name)
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if button.get("url", "").startswith(PAGE):
+                button["url"] = root + button["url"]
+                button.update(text="Run in your browser", tooltip="Run this page in your browser, with JupyterLite")
+
+
+def setup(app) -> dict:
+    before = app.registry.css_files.copy(), app.registry.js_files.copy()
+    app.setup_extension("jupyterlite_sphinx")
+    # What it adds to every page serves directives we do not use, and one of them is a font from another site.
+    app.registry.css_files, app.registry.js_files = before
+    app.connect("config-inited", configure, priority=400)
+    app.connect("build-finished", prepare, priority=400)  # jupyterlite-sphinx builds at 500
+    app.connect("html-page-context", relative_links, priority=900)  # after the theme
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

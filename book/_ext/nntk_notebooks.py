@@ -1,0 +1,66 @@
+"""Notebooks as readers get them, in JupyterLite and as a download: a reference to another page is a link.
+
+JupyterLab renders the book's directives (jupyterlab-myst), but it knows one notebook at a time: what a role such as
+``{ref}`` or ``{cite:t}`` points to on another page has neither a number nor a place there. Here each becomes a link to
+the published page, with the text that it has in the book. References within a page are left to JupyterLab, which
+numbers each page by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from docutils import nodes
+from nntk_book import REFERENCES, title_of
+from nntk_site import site_address
+from pybtex.database import parse_file
+from sphinx.addnodes import pending_xref
+
+ROLE = re.compile(r"\{(ref|numref|prf:ref|eq|doc|download|cite:[pt])\}`([^`<]*?)(?:\s*<([^`>]+)>)?`")
+BIBLIOGRAPHY = "book/appendix/bibliography"
+
+
+def reader_notebook(app, docname: str) -> str:
+    """The text of a page's notebook with its references to other pages resolved."""
+    notebook = json.loads(Path(app.env.doc2path(docname)).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = ROLE.sub(lambda match: resolved(app, docname, match), "".join(cell["source"]))
+            cell["source"] = text.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def resolved(app, docname: str, match: re.Match) -> str:
+    """A role as a Markdown link, or as it is when it points into its own page."""
+    role, text, target = match[1], match[2], match[3] or match[2]
+    if role.startswith("cite"):
+        return citations(app, role, target)
+    if role == "download":
+        repository = app.config.html_theme_options
+        path = urljoin(docname, target)
+        return f"[{text}]({repository['repository_url']}/blob/{repository['repository_branch']}/{path})"
+    domain, kind = {"prf:ref": ("prf", "ref"), "eq": ("math", "eq")}.get(role, ("std", role))
+    words = nodes.inline(text, text)
+    explicit = match[3] is not None
+    node = pending_xref(
+        "", words, refdomain=domain, reftype=kind, reftarget=target, refexplicit=explicit, refdoc=docname
+    )
+    found = app.env.get_domain(domain).resolve_xref(app.env, docname, app.builder, kind, target, node, words)
+    if found is None:
+        return match[0]  # points nowhere, and Sphinx has said so
+    reference = found if isinstance(found, nodes.reference) else found.next_node(nodes.reference)
+    here = app.builder.get_target_uri(docname)
+    place = urljoin(here, reference.get("refuri") or "#" + reference["refid"])
+    if place.startswith(here + "#") and role != "numref":  # JupyterLab does not number the figures of code cells
+        return match[0]
+    return f"[{found.astext()}]({site_address(app.config)}{place})"
+
+
+def citations(app, role: str, keys: str) -> str:
+    entries = parse_file(str(Path(app.srcdir) / REFERENCES)).entries
+    place = site_address(app.config) + app.builder.get_target_uri(BIBLIOGRAPHY)
+    links = ", ".join(f"[{title_of(entries[key.strip()])}]({place})" for key in keys.split(","))
+    return f"({links})" if role == "cite:p" else links
