@@ -27,6 +27,7 @@ class Control:
     fmt: str = "{:g}"
     log: bool = False
     interval: int = 400
+    listed: bool = False
 
     def text(self, value) -> str:
         """The value as the reader sees it."""
@@ -39,8 +40,8 @@ class Control:
 
     @property
     def continuous(self) -> bool:
-        """Whether a live slider also moves between the values: they are numbers, and not all integers."""
-        return self.kind != "choice" and not all(isinstance(v, int) for v in self.values)
+        """Whether a live slider also moves between the values."""
+        return not (self.listed or self.kind == "choice" or all(isinstance(v, int) for v in self.values))
 
     @property
     def between(self):
@@ -50,13 +51,13 @@ class Control:
     @property
     def integer_step(self) -> int | None:
         """The spacing of evenly spaced integers, None for anything else."""
-        if self.kind == "choice" or self.continuous:
+        if self.kind == "choice" or not all(isinstance(v, int) for v in self.values):
             return None
         gaps = {b - a for a, b in itertools.pairwise(self.values)}
         return gaps.pop() if len(gaps) == 1 else None
 
 
-def slider(values: Sequence[float], label: str, start=None, log=False, fmt=None) -> Control:
+def slider(values: Sequence[float], label: str, start=None, log=False, fmt=None, listed=False) -> Control:
     """A slider over increasing numbers; the served page has these values, a kernel what lies between as well.
 
     Parameters
@@ -66,6 +67,7 @@ def slider(values: Sequence[float], label: str, start=None, log=False, fmt=None)
     start : the default value, one of `values`; the first when not given
     log : the values are positive and a live slider moves in their logarithm
     fmt : format of the value shown; integers whole and other numbers to four digits when not given
+    listed : the drawing knows only these values, computed before; a live slider has no others either
 
     Raises
     ------
@@ -76,7 +78,7 @@ def slider(values: Sequence[float], label: str, start=None, log=False, fmt=None)
     if log and values[0] <= 0:
         raise NNTKError(f"slider {label!r}: log=True needs positive values, got {values[0]!r}")
     fmt = fmt or ("{:g}" if all(isinstance(v, int) for v in values) else "{:.4g}")
-    return Control("slider", values, label, _start(values, start, label), fmt, log)
+    return Control("slider", values, label, _start(values, start, label), fmt, log, listed=listed)
 
 
 def play(values: Sequence[int], label: str, start=None, fmt="{:g}", interval=400) -> Control:

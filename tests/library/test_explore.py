@@ -236,6 +236,7 @@ def open_page(browser, serving, served, tmp_path):
     moving = explorer(wave_at, play_k, name="fig-play", **WORDS)
     script = f'<script src="{(STATIC / "explore.js").as_uri()}"></script>'
     style = f'<link rel="stylesheet" href="{(STATIC / "explore.css").as_uri()}">'
+    style += f'<link rel="stylesheet" media="print" href="{(STATIC / "print.css").as_uri()}">'
     body = served[1] + moving._repr_mimebundle_()["text/html"]
     page_file = tmp_path / "page.html"
     page_file.write_text(f'<!doctype html><meta charset="utf-8">{style}{script}{script}{body}', "utf-8")
@@ -273,7 +274,7 @@ def test_keyboard_reaches_every_frame(open_page, served):
 @pytest.mark.browser
 def test_play_runs_to_the_end_stops_and_starts_over(open_page):
     page = open_page()
-    button, control = page.locator("#fig-play button"), page.locator("#fig-play-k")
+    button, control = page.locator("#fig-play .nntk-button"), page.locator("#fig-play-k")
     readout = page.locator("#fig-play .nntk-readout")
     page.evaluate("""() => {
         window.seen = [];
@@ -283,7 +284,7 @@ def test_play_runs_to_the_end_stops_and_starts_over(open_page):
     for start in (["step k: 3"], [f"step k: {k}" for k in range(4)]):
         page.evaluate("window.seen.length = 0")
         button.click()
-        page.wait_for_function("document.querySelector('#fig-play button').ariaPressed === 'false'")
+        page.wait_for_function("document.querySelector('#fig-play .nntk-button').ariaPressed === 'false'")
         assert page.evaluate("window.seen") == start
         assert control.input_value() == "3" and readout.get_attribute("aria-live") == "polite"
     page.close()
@@ -294,7 +295,7 @@ def test_moving_the_slider_stops_the_play(open_page):
     page = open_page()
     page.clock.install(time=0)
     page.clock.pause_at(1000)
-    control, button = page.locator("#fig-play-k"), page.locator("#fig-play button")
+    control, button = page.locator("#fig-play-k"), page.locator("#fig-play .nntk-button")
     control.press("Home")
     button.press("Space")
     page.clock.run_for(40)
@@ -390,6 +391,7 @@ def test_error_for_a_live_value_is_shown_and_the_control_stays_alive():
         (slider([1, 4, 16], "m"), "SelectionSlider"),
         (slider([0.01, 1.0], "k", log=True), "FloatLogSlider"),
         (slider([0.1, 1.0], "k"), "FloatSlider"),
+        (slider([0.1, 1.0], "k", listed=True), "SelectionSlider"),
         (choice([1, 2], "k"), "Dropdown"),
     ],
 )
@@ -409,8 +411,9 @@ def test_the_start_is_a_step_of_the_slider(values, log):
     assert values[0] < control.between < values[1]
 
 
-def test_only_real_numbers_have_values_between():
+def test_only_real_numbers_that_are_not_a_list_have_values_between():
     controls = {"m": slider([1, 4], "m"), "k": play([0, 1], "k"), "c": choice(["a", "b"], "c")}
+    controls["b"] = slider([0.5, 1.0], "β", listed=True)
     made = explorer(lambda **values: wave_at(1), controls, name="fig-whole", **WORDS)
     assert made.between() == made.defaults()
 
