@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from urllib.parse import urljoin
 
 import pytest
 from lab import assert_ran, drag, execute, explorers, said
@@ -65,16 +66,16 @@ def site_with_pyodide(html, pyodide, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ran(browser, site_with_pyodide, chapter, records):
     """A chapter, opened by the button on its page and run: the page of JupyterLite, and the cells."""
-    address, foreign, sizes = site_with_pyodide, [], []
+    address, foreign, fetched = site_with_pyodide, [], []
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(300_000)
-    ours = (address, "data:", "blob:")
+    ours = (urljoin(address, "/"), "data:", "blob:")  # JupyterLite asks its service worker below the server's root
     context.route(lambda url: not url.startswith(ours), lambda route: route.abort())
     context.on("request", lambda request: None if request.url.startswith(ours) else foreign.append(request.url))
-    context.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    context.on("requestfinished", lambda request: fetched.append(request))
     page = context.new_page()
     page.goto(f"{address}book/{name_of(chapter)}.html")
-    button = page.get_by_role("link", name="Run in your browser").first.get_attribute("href")
+    button = page.locator("a", has_text="Run in your browser").first.get_attribute("href")
     start = time.perf_counter()
     page.goto(page.evaluate("href => new URL(href, location.href).href", button))
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
@@ -84,7 +85,7 @@ def ran(browser, site_with_pyodide, chapter, records):
     set_up = time.perf_counter()
     execute(page, "notebook:run-all-cells")
     row = {"start s": set_up - start, "run s": time.perf_counter() - set_up, "memory MB": int(said(page, MEMORY)) / 1e6}
-    row["fetched MB"] = sum(sizes) / 1e6
+    row["fetched MB"] = sum(request.sizes()["responseBodySize"] for request in fetched) / 1e6
     records["lite"][name_of(chapter)] = {key: round(value) for key, value in row.items()}
     yield page, page.evaluate("() => jupyterapp.shell.currentWidget.content.model.toJSON().cells")
     context.close()
