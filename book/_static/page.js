@@ -5,7 +5,7 @@
   // A formula or picture wider than its place scrolls by itself; then, and only then, the Tab key stops at it.
   const watch = new ResizeObserver(function (entries) { // also when a folded proof opens
     entries.forEach(function ({ target }) {
-      if (target.scrollWidth > target.clientWidth + 4) target.tabIndex = 0; // 4: slanted letters stand out
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
     });
   });

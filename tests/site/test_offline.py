@@ -75,7 +75,7 @@ def test_from_page_to_page(open_page, unpacked):
     """From the file to click on, by the links of the page, the next button and the list of contents."""
     with open_page("index", unpacked) as page:
         page.wait_for_url("**/book/index.html")
-        page.locator("article a", has_text="Preface").click()
+        page.locator("#where-to-start a", has_text="Preface").click()
         page.wait_for_url("**/book/preface.html")
         page.locator(".prev-next-footer a.right-next").click()
         page.wait_for_url("**/book/1-wide-networks/index.html")
