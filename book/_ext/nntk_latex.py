@@ -205,14 +205,14 @@ def measured(record: dict, link: str) -> nodes.paragraph:
 
 
 def prepare(app) -> None:
-    """The style file beside the LaTeX source, the edition on the title page."""
+    """The writer, the style file beside the LaTeX source, the edition on the title page."""
     if app.builder.name == "latex":
+        app.set_translator("latex", BookTranslator)  # in setup() it would keep the theme from setting its own for HTML
         app.builder.context["release"], app.builder.context["date"] = edition(app.srcdir)
         copy_asset_file(str(Path(__file__).with_name("nntk-book.sty")), app.outdir)
 
 
 def setup(app) -> dict:
-    app.set_translator("latex", BookTranslator)
     app.add_node(PrintBlock)
     app.add_post_transform(PrintOutputs)
     app.connect("builder-inited", prepare)
