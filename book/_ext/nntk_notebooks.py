@@ -14,9 +14,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from docutils import nodes
-from nntk_book import REFERENCES, title_of
+from nntk_book import title_of
 from nntk_site import site_address
-from pybtex.database import parse_file
 from sphinx.addnodes import pending_xref
 
 ROLE = re.compile(r"\{(ref|numref|prf:ref|eq|doc|download|cite:[pt])\}`([^`<]*?)(?:\s*<([^`>]+)>)?`")
@@ -60,7 +59,7 @@ def resolved(app, docname: str, match: re.Match) -> str:
 
 
 def citations(app, role: str, keys: str) -> str:
-    entries = parse_file(str(Path(app.srcdir) / REFERENCES)).entries
+    entries = app.env.get_domain("cite").bibdata.data.entries  # parsed once, by sphinxcontrib-bibtex
     place = site_address(app.config) + app.builder.get_target_uri(BIBLIOGRAPHY)
     links = ", ".join(f"[{title_of(entries[key.strip()])}]({place})" for key in keys.split(","))
     return f"({links})" if role == "cite:p" else links
