@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sources import HTML, ROOT, WEIGHTS
+from sources import CI, HTML, ROOT, WEIGHTS
 
-CI = os.environ.get("CI", "").lower() in ("1", "true")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--no-first-run"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import defaultdict
 
 import pytest
-from sources import BOOK, NOTEBOOKS, ROOT, name_of, tracked_files
+from sources import BOOK, NOTEBOOKS, ROOT, WHOLE, name_of, tracked_files
 
 SMOKE = BOOK / "2-newton" / "01-hessian-structure.ipynb"
 RECORDS: dict[str, dict[str, dict]] = defaultdict(dict)  # rehearsal -> chapter -> what was measured
@@ -17,7 +16,7 @@ RECORDS: dict[str, dict[str, dict]] = defaultdict(dict)  # rehearsal -> chapter 
 def pytest_generate_tests(metafunc):
     """A test with an argument ``chapter`` runs for every chapter of the rehearsal."""
     if "chapter" in metafunc.fixturenames:
-        chapters = NOTEBOOKS if os.environ.get("NNTK_REHEARSAL") == "all" else [SMOKE]
+        chapters = NOTEBOOKS if WHOLE else [SMOKE]
         metafunc.parametrize("chapter", chapters, ids=name_of, scope="module")
 
 

@@ -21,7 +21,7 @@ from statistics import median
 
 import pytest
 from lab import WIDGET, assert_ran, drag, execute, explorers, redrawn, shown
-from sources import CONFIG, ROOT, calls, name_of
+from sources import CONFIG, ROOT, WHOLE, calls, name_of
 
 pytestmark = pytest.mark.browser
 
@@ -202,7 +202,7 @@ def test_play_moves_the_picture(ran):
             stop.click()
 
 
-@pytest.mark.skipif(os.environ.get("NNTK_REHEARSAL") != "all", reason="Colab's packages: make rehearsal")
+@pytest.mark.skipif(not WHOLE, reason="Colab's packages: make rehearsal")
 def test_colab(clone, tmp_path):
     """The same notebook where numpy and others are, and the library is not: its set-up cell fetches it with git.
 

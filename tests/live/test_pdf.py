@@ -15,10 +15,8 @@ from pathlib import Path
 import pypdf
 import pytest
 import yaml
-from sources import CONFIG, ROOT, documents
+from sources import CI, CONFIG, ROOT, WHOLE, documents
 
-CI = os.environ.get("CI", "").lower() in ("1", "true")
-WHOLE = os.environ.get("NNTK_REHEARSAL") == "all"
 KEPT = ["book/index", "book/1-wide-networks/index", "book/2-newton/index", "book/2-newton/01-hessian-structure"]
 PROGRAMS = ("lualatex", "latexmk", "make")
 OVERFULL = 20  # pt that a line may run into the margin of 71 pt; LaTeX's small ones cannot be seen
