@@ -23,25 +23,21 @@ from .curvature import curvature_blocks, hessian
 from .damping import parameter_damping, sample_damping
 from .data import Data, circle, diabetes, frequency_errors, interval, teacher_student
 from .definiteness import Certificate, certify, safe_gamma
+from .dual import dual_activation
 from .errors import PathError, path_error
 from .explore import Explorer, choice, explorer, play, slider
 from .gram import cross_gram, empirical_ntk, gradient, gram, j_dot, jt_dot
-from .kernels import dual_activation, limit_ntk, nntk
+from .iterative import hessian_vector
+from .kernels import limit_ntk, nntk
 from .ledger import check
 from .limits import LimitPath, Modes, eigenmodes, interpolant, max_alpha, mode_factor, trajectory
-from .newton import (
-    Step,
-    gauss_newton_step,
-    gradient_step,
-    newton_kernel,
-    newton_step,
-    newton_steps,
-)
+from .newton import newton_kernel, newton_step, newton_steps
 from .phase import PhaseDiagram, phase_diagram
 from .plotting import METHODS, style, use_style
 from .rates import Rate, fit_rate
 from .rules import safe_newton_step
 from .shallow import C_MAX, Shallow, forward, init, jacobian, loss, residual
+from .steps import Step, gauss_newton_step, gradient_step
 from .structured import BlockDiagPlusLowRank, SingularSystemError
 from .train import History, train
 

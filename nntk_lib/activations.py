@@ -1,4 +1,4 @@
-r"""Activations: one row (sigma, sigma', sigma'') a function, and what the theory asks of it.
+r"""Activations: sigma, sigma', sigma'' from one evaluation, and what the theory asks of them.
 
 Assumption A1 of the Newton paper wants sigma bounded, with bounded first and second derivatives:
 
@@ -13,14 +13,14 @@ moderate size. It sets the step of the quadrature in :mod:`nntk_lib.quadrature`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .checks import Array, ParameterError, positive
-
-Rows = tuple[Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Activation:
     Attributes
     ----------
     name : str
-    rows : callable
-        ``rows(z) -> (sigma(z), sigma'(z), sigma''(z))``, elementwise, from one evaluation where possible.
+    derivatives : callable
+        ``derivatives(z)`` yields sigma(z), sigma'(z), sigma''(z), elementwise; later ones are not computed unless asked
+        for, and use the earlier ones.
     sup : tuple of three floats
         Suprema (s0, s1, s2) of the absolute values over the real line; infinite where unbounded.
     strip : float
@@ -45,21 +46,32 @@ class Activation:
     """
 
     name: str
-    rows: Callable[[Array], Rows] = field(repr=False)
+    derivatives: Callable[[Array], Iterable[Array]] = field(repr=False)
     sup: tuple[float, float, float]
     strip: float
 
+    def rows(self, z: Array, order: int = 2) -> tuple[Array, ...]:
+        """sigma(z) and its derivatives up to `order`, elementwise, for an array z of at least one axis."""
+        rows: list[Array] = []
+        for row in islice(self.derivatives(z), order + 1):  # callers work in place, so no row may be there twice
+            rows.append(row.copy() if any(row is other for other in (z, *rows)) else row)
+        return tuple(rows)
+
     def f(self, z: Array) -> Array:
         """sigma(z), elementwise."""
-        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[0]
+        return self._derivative(z, 0)
 
     def df(self, z: Array) -> Array:
         """sigma'(z), elementwise."""
-        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[1]
+        return self._derivative(z, 1)
 
     def d2f(self, z: Array) -> Array:
         """sigma''(z), elementwise."""
-        return self.rows(np.asarray(z, dtype=np.result_type(z, 0.0)))[2]
+        return self._derivative(z, 2)
+
+    def _derivative(self, z: ArrayLike, order: int) -> Array:
+        z = np.asarray(z, dtype=np.result_type(z, 0.0))
+        return self.rows(np.atleast_1d(z), order)[order].reshape(z.shape)[()]
 
     @property
     def satisfies_a1(self) -> bool:
@@ -67,42 +79,55 @@ class Activation:
         return bool(np.isfinite(self.sup).all())
 
 
-def _tanh(z: Array) -> Rows:
+def _tanh(z: Array) -> Iterator[Array]:
     s = np.tanh(z)
-    ds = 1 - s * s
-    return s, ds, -2 * s * ds
+    yield s
+    ds = s * s  # in place from here on: fresh memory costs more than the arithmetic
+    np.subtract(1, ds, out=ds)
+    yield ds
+    d2s = s * ds
+    d2s *= -2
+    yield d2s
 
 
 def _expit(z: Array) -> Array:
     return 0.5 * (1 + np.tanh(0.5 * z))  # never overflows
 
 
-def _sigmoid(z: Array) -> Rows:
+def _sigmoid(z: Array) -> Iterator[Array]:
     s = _expit(z)
+    yield s
     ds = s * (1 - s)
-    return s, ds, ds * (1 - 2 * s)
+    yield ds
+    yield ds * (1 - 2 * s)
 
 
-def _erf(z: Array) -> Rows:
+def _erf(z: Array) -> Iterator[Array]:
     from scipy.special import erf as erf_function
 
+    yield erf_function(z)
     ds = 2 / np.sqrt(np.pi) * np.exp(-z * z)
-    return erf_function(z), ds, -2 * z * ds
+    yield ds
+    yield -2 * z * ds
 
 
-def _sine(z: Array) -> Rows:
+def _sine(z: Array) -> Iterator[Array]:
     s = np.sin(z)
-    return s, np.cos(z), -s
+    yield s
+    yield np.cos(z)
+    yield -s
 
 
-def _softplus(z: Array) -> Rows:
-    s, ds, _ = _sigmoid(z)
-    return np.logaddexp(0, z) if np.isrealobj(z) else np.log1p(np.exp(z)), s, ds
+def _softplus(z: Array) -> Iterator[Array]:
+    yield np.logaddexp(0, z) if np.isrealobj(z) else np.log1p(np.exp(z))
+    yield from islice(_sigmoid(z), 2)
 
 
-def _relu(z: Array) -> Rows:
+def _relu(z: Array) -> Iterator[Array]:
     on = (np.real(z) > 0).astype(z.dtype)
-    return z * on, on, np.zeros_like(z)
+    yield z * on
+    yield on
+    yield np.zeros_like(z)
 
 
 tanh = Activation("tanh", _tanh, (1.0, 1.0, 4 / (3 * 3**0.5)), np.pi / 2)
@@ -136,12 +161,14 @@ def silu(slope: float = 1.0) -> Activation:
     """
     slope = positive("slope", slope)
 
-    def rows(z: Array) -> Rows:
+    def derivatives(z: Array) -> Iterator[Array]:
         g = _expit(slope * z)
+        yield z * g
         dg = slope * g * (1 - g)
-        return z * g, g + z * dg, dg * (2 + slope * z * (1 - 2 * g))
+        yield g + z * dg
+        yield dg * (2 + slope * z * (1 - 2 * g))
 
-    return Activation(f"silu({slope:g})", rows, (np.inf, _SILU_SUP, slope / 2), np.pi / slope)
+    return Activation(f"silu({slope:g})", derivatives, (np.inf, _SILU_SUP, slope / 2), np.pi / slope)
 
 
 def shifted(act: str | Activation, by: float) -> Activation:
@@ -157,7 +184,7 @@ def shifted(act: str | Activation, by: float) -> Activation:
     ('tanh(z+1)', 0.0, True)
     """
     act, by = get_activation(act), float(by)
-    return Activation(f"{act.name}(z{by:+g})", lambda z: act.rows(z + by), act.sup, act.strip)
+    return Activation(f"{act.name}(z{by:+g})", lambda z: act.derivatives(z + by), act.sup, act.strip)
 
 
 ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (tanh, sigmoid, erf, sine, softplus, relu)} | {"silu": silu()}

@@ -49,13 +49,13 @@ class NotPositiveDefiniteError(NNTKError):
     ----------
     min_eig : float
         Smallest eigenvalue of the scaled blocks Dtilde, Riedl et al. (50).
-    neuron : int
-        The neuron whose block has it.
+    neuron : int or None
+        The neuron whose block has it; None if conjugate gradients met the direction.
     sufficient_gamma : float
         Every gamma above this value makes all blocks positive definite.
     """
 
-    def __init__(self, message: str, min_eig: float, neuron: int, sufficient_gamma: float):
+    def __init__(self, message: str, min_eig: float, neuron: int | None, sufficient_gamma: float):
         super().__init__(message)
         self.min_eig = min_eig
         self.neuron = neuron
@@ -92,7 +92,9 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> Array:
     if array.ndim != ndim or array.size == 0:
         hint = f" Try {name}[:, None]." if (ndim, array.ndim) == (2, 1) else ""
         raise ShapeError(f"{name} must be a non-empty array with {ndim} axes, got shape {array.shape}.{hint}")
-    bad = ~np.isfinite(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()  # finite unless an entry is not, or the sum overflows; and it needs no memory
+    bad = np.empty(0, bool) if np.isfinite(total) else ~np.isfinite(array)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise NonFiniteError(

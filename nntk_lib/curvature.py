@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .checks import Array, finite_array, same_length
-from .shallow import Shallow, chunks, prepare, residual
+from .shallow import Shallow, preactivations, prepare, residual
+from .streaming import sliced
 from .structured import BlockDiagPlusLowRank
 
 
@@ -35,17 +36,17 @@ def _blocks(net: Shallow, theta: Array, X: Array, weights: Array, width: int, ro
 
 
 def curvature_stream(
-    net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, chunk: int | None = None
+    net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, memory: int | None = None
 ) -> Iterator[tuple[slice, Array]]:
     """The blocks of :func:`curvature_blocks` in slices of the neuron axis: pairs ``(part, S[part])``."""
     theta, X = prepare(net, theta, X)
     r = same_length("r", finite_array("r", r, 1), len(X), "X")
-    for part in chunks(len(theta), len(X), chunk):
-        rows = net.act.rows(theta[part, 1:] @ X.T)
+    for part in sliced(len(theta), len(X), 6 * len(X), memory):
+        rows = net.act.rows(preactivations(theta[part], X))
         yield part, _blocks(net, theta[part], X, r / len(r), len(theta), rows)
 
 
-def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, chunk: int | None = None) -> Array:
+def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike, memory: int | None = None) -> Array:
     """Blocks of the residual curvature S = (1/n) sum_j r_j Hess f(x_j), Riedl et al. (41).
 
     Parameters
@@ -65,11 +66,11 @@ def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike,
     ------
     ShapeError, NonFiniteError
     """
-    return np.concatenate([blocks for _, blocks in curvature_stream(net, theta, X, r, chunk)])
+    return np.concatenate([blocks for _, blocks in curvature_stream(net, theta, X, r, memory)])
 
 
 def hessian(
-    net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, shift: float = 0.0, chunk: int | None = None
+    net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, shift: float = 0.0, memory: int | None = None
 ) -> BlockDiagPlusLowRank:
     """Hessian of the loss plus `shift` times the identity, Riedl et al. (36), as a structured matrix.
 
@@ -81,8 +82,8 @@ def hessian(
     y : ndarray, shape (n,)
     shift : float
         The damping in parameter space, gamma m^{1 - 2 beta} for the regularized Newton method.
-    chunk : int, optional
-        Neurons handled at a time; the result changes by rounding only.
+    memory : int, optional
+        Bytes of temporaries; the result changes by rounding only.
 
     Returns
     -------
@@ -97,11 +98,11 @@ def hessian(
     >>> hessian(net, init(net, m=100, d=1, rng=0), X, X[:, 0] ** 2)
     BlockDiagPlusLowRank(100 blocks 3 x 3 + rank 5, order 300)
     """
-    return structured_hessian(net, theta, X, residual(net, theta, X, y), shift, chunk)
+    return structured_hessian(net, theta, X, residual(net, theta, X, y), shift, memory)
 
 
 def structured_hessian(
-    net: Shallow, theta: ArrayLike, X: ArrayLike, r: Array, shift: float = 0.0, chunk: int | None = None
+    net: Shallow, theta: ArrayLike, X: ArrayLike, r: Array, shift: float = 0.0, memory: int | None = None
 ) -> BlockDiagPlusLowRank:
     """The same as :func:`hessian` for a residual that is already known, shape (n,)."""
     theta, X = prepare(net, theta, X)
@@ -109,9 +110,9 @@ def structured_hessian(
     scale = m**-net.beta / np.sqrt(len(X))
 
     def stream() -> Iterator[tuple[slice, Array, Array]]:
-        for part in chunks(m, p * len(X), chunk):
+        for part in sliced(m, p * len(X), (6 + 2 * p) * len(X), memory):
             neurons = theta[part]
-            rows = net.act.rows(neurons[:, 1:] @ X.T)
+            rows = net.act.rows(preactivations(neurons, X))
             U = np.empty((len(neurons), p, len(X)))
             U[:, 0] = rows[0]
             U[:, 1:] = (neurons[:, :1] * rows[1])[:, None, :] * X.T

@@ -27,8 +27,9 @@ from numpy.typing import ArrayLike
 from .checks import Array, ParameterError, positive, same_length
 from .gram import empirical_ntk, j_dot
 from .kernels import limit_ntk, nntk
-from .newton import Step, newton_step
+from .newton import newton_step
 from .shallow import Shallow, forward, prepare
+from .steps import Step
 
 PARTS = ("start", "sampling", "curvature", "drift", "remainder")
 

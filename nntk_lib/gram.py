@@ -16,11 +16,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .blas import rank_update, symmetric
 from .checks import Array, finite_array, same_length
-from .shallow import Shallow, chunks, prepare, residual
+from .shallow import Shallow, preactivations, prepare, residual
+from .streaming import stream
 
 
-def cross_gram(net: Shallow, theta: ArrayLike, Xq: ArrayLike, X: ArrayLike, chunk: int | None = None) -> Array:
+def cross_gram(net: Shallow, theta: ArrayLike, Xq: ArrayLike, X: ArrayLike, memory: int | None = None) -> Array:
     """Gram matrix between the Jacobian rows of two sets of samples, J(Xq) J(X)^T.
 
     Parameters
@@ -29,8 +31,8 @@ def cross_gram(net: Shallow, theta: ArrayLike, Xq: ArrayLike, X: ArrayLike, chun
     theta : ndarray, shape (m, p)
     Xq : ndarray, shape (q, d)
     X : ndarray, shape (n, d)
-    chunk : int, optional
-        Neurons handled at a time; the result changes by rounding only.
+    memory : int, optional
+        Bytes of temporaries; the result changes by rounding only.
 
     Returns
     -------
@@ -42,18 +44,21 @@ def cross_gram(net: Shallow, theta: ArrayLike, Xq: ArrayLike, X: ArrayLike, chun
     """
     theta, X = prepare(net, theta, X)
     Xq = prepare(net, theta, Xq)[1]
-    outer = np.zeros((len(Xq), len(X)))  # from the output weights c
-    inner = np.zeros((len(Xq), len(X)))  # from the input weights w
-    for part in chunks(len(theta), len(X) + len(Xq), chunk):
-        c2, w = theta[part, 0] ** 2, theta[part, 1:]
-        s, ds, _ = net.act.rows(X @ w.T)
-        sq, dsq, _ = net.act.rows(Xq @ w.T)
-        outer += sq @ s.T
-        inner += (dsq * c2) @ ds.T
+    q, n = len(Xq), len(X)
+
+    def work(part: slice, sums: Array) -> None:
+        rows = theta[part]
+        s, ds = net.act.rows(preactivations(rows, X), 1)
+        sq, dsq = net.act.rows(preactivations(rows, Xq), 1)
+        dsq *= rows[:, :1] ** 2
+        sums[0] += sq.T @ s  # from the output weights c
+        sums[1] += dsq.T @ ds  # from the input weights w
+
+    outer, inner = sum(stream(len(theta), q + n, 4 * (q + n), work, lambda: np.zeros((2, q, n)), memory))
     return len(theta) ** (-2 * net.beta) * (outer + inner * (Xq @ X.T))
 
 
-def gram(net: Shallow, theta: ArrayLike, X: ArrayLike, chunk: int | None = None) -> Array:
+def gram(net: Shallow, theta: ArrayLike, X: ArrayLike, memory: int | None = None) -> Array:
     """Gram matrix J J^T of the Jacobian rows, symmetric positive semidefinite.
 
     Returns
@@ -71,17 +76,20 @@ def gram(net: Shallow, theta: ArrayLike, X: ArrayLike, chunk: int | None = None)
     True
     """
     theta, X = prepare(net, theta, X)
-    outer = np.zeros((len(X), len(X)))
-    inner = np.zeros((len(X), len(X)))
-    for part in chunks(len(theta), len(X), chunk):
-        s, ds, _ = net.act.rows(X @ theta[part, 1:].T)
-        b = ds * theta[part, 0]
-        outer += s @ s.T
-        inner += b @ b.T
-    return len(theta) ** (-2 * net.beta) * (outer + inner * (X @ X.T))
+    n = len(X)
+
+    def work(part: slice, sums: Array) -> None:
+        rows = theta[part]
+        s, ds = net.act.rows(preactivations(rows, X), 1)
+        b = ds * rows[:, :1]
+        rank_update(sums[0], s)
+        rank_update(sums[1], b)
+
+    outer, inner = sum(stream(len(theta), n, 4 * n, work, lambda: np.zeros((2, n, n)), memory))
+    return len(theta) ** (-2 * net.beta) * symmetric(outer + inner * (X @ X.T))
 
 
-def jt_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, a: ArrayLike, chunk: int | None = None) -> Array:
+def jt_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, a: ArrayLike, memory: int | None = None) -> Array:
     """J^T a without J: the parameter-space vector of sample weights `a`.
 
     Returns
@@ -90,15 +98,20 @@ def jt_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, a: ArrayLike, chunk: in
     """
     theta, X = prepare(net, theta, X)
     a = same_length("a", finite_array("a", a, 1), len(X), "X")
+    a = a * len(theta) ** -net.beta
     out = np.empty_like(theta, dtype=np.result_type(theta, X, a))
-    for part in chunks(len(theta), len(X), chunk):
-        s, ds, _ = net.act.rows(theta[part, 1:] @ X.T)
+
+    def work(part: slice, _) -> None:
+        s, ds = net.act.rows(preactivations(theta[part], X), 1)
         out[part, 0] = s @ a
-        out[part, 1:] = theta[part, :1] * ((ds * a) @ X)
-    return out * len(theta) ** -net.beta
+        ds *= a
+        np.multiply(theta[part, :1], ds @ X, out=out[part, 1:])
+
+    stream(len(theta), len(X), 4 * len(X), work, memory=memory)
+    return out
 
 
-def j_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, v: ArrayLike, chunk: int | None = None) -> Array:
+def j_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, v: ArrayLike, memory: int | None = None) -> Array:
     """J v without J: first-order change of the outputs along `v` of shape (m, p).
 
     Returns
@@ -107,11 +120,14 @@ def j_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, v: ArrayLike, chunk: int
     """
     theta, X = prepare(net, theta, X)
     v = same_length("v", finite_array("v", v, 2), len(theta), "theta")
-    out = np.zeros(len(X))
-    for part in chunks(len(theta), len(X), chunk):
-        s, ds, _ = net.act.rows(X @ theta[part, 1:].T)
-        out += s @ v[part, 0] + (ds * (X @ v[part, 1:].T)) @ theta[part, 0]
-    return out * len(theta) ** -net.beta
+
+    def work(part: slice, out: Array) -> None:
+        s, ds = net.act.rows(preactivations(theta[part], X), 1)
+        ds *= preactivations(v[part], X)
+        out += v[part, 0] @ s + theta[part, 0] @ ds
+
+    sums = stream(len(theta), len(X), 5 * len(X), work, lambda: np.zeros(len(X)), memory)
+    return sum(sums) * len(theta) ** -net.beta
 
 
 def gradient(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> Array:

@@ -16,7 +16,6 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .activations import Activation
 from .checks import (
     Array,
     AssumptionWarning,
@@ -26,71 +25,51 @@ from .checks import (
     finite_array,
     positive,
 )
-from .quadrature import mehler, trapezoid
+from .dual import Key, blocks, dual_blocks
 from .shallow import Shallow
 
 
-def _erf_dual(q1: Array, q2: Array, theta: Array) -> Array:
-    q12 = np.sqrt(q1 * q2) * np.cos(theta)
-    det = 1 + 2 * q1 + 2 * q2 + 4 * q1 * q2 * np.sin(theta) ** 2  # (1 + 2 q1)(1 + 2 q2) - 4 q12^2, no cancellation
-    return np.stack([2 / np.pi * np.arctan2(2 * q12, np.sqrt(det)), 4 / np.pi / np.sqrt(det)])
+def _unit(X: Array) -> Array:
+    """Rows divided by their length; the direction of a zero vector is arbitrary, and does not matter."""
+    return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), np.finfo(float).tiny)
 
 
-def _relu_dual(q1: Array, q2: Array, theta: Array) -> Array:
-    first = np.sqrt(q1 * q2) / (2 * np.pi) * (np.sin(theta) + (np.pi - theta) * np.cos(theta))
-    return np.stack([first, (np.pi - theta) / (2 * np.pi)])
+def _of_rows(f, U: Array, V: Array, key: Key) -> Array:
+    """f of the rows U[i] and V[j] of a list of pairs, 1 MB at a time."""
+    (i, j), size = key, max(1, 2**17 // U.shape[1])
+    return np.concatenate([f(U[i[s : s + size]], V[j[s : s + size]]) for s in range(0, len(i), size)])
 
 
-def _sine_dual(q1: Array, q2: Array, theta: Array) -> Array:
-    q12, mean = np.sqrt(q1 * q2) * np.cos(theta), (q1 + q2) / 2
-    plus, minus = np.exp(q12 - mean), np.exp(-q12 - mean)
-    return np.stack([(plus - minus) / 2, (plus + minus) / 2])
+def _inner(U: Array, V: Array, key: Key) -> Array:
+    """Inner products of the pairs of a block, or of a list."""
+    if isinstance(key[0], slice):
+        return U[key[0]] @ V[key[1]].T
+    return _of_rows(lambda u, v: np.einsum("ij,ij->i", u, v), U, V, key)
 
 
-CLOSED_FORMS = {"erf": _erf_dual, "relu": _relu_dual, "sine": _sine_dual}
+def _kahan(u: Array, v: Array) -> Array:
+    """Angles between unit vectors, row by row; they keep their digits when they are tiny (Kahan's formula)."""
+    return 2 * np.arctan2(np.linalg.norm(v - u, axis=1), np.linalg.norm(v + u, axis=1))
 
 
-def dual_activation(
-    act: Activation, q1: Array, q2: Array, theta: Array, tol: float = 1e-14
-) -> tuple[Array, Array]:
-    """Dual activations E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] for all pairs of inputs.
-
-    Parameters
-    ----------
-    act : Activation
-    q1 : ndarray, shape (q,)
-    q2 : ndarray, shape (n,)
-        Variances of u and v.
-    theta : ndarray, shape (q, n)
-        Angles between the inputs, the correlations being cos(theta).
-    tol : float
-        Pairs whose Hermite expansion has an error bound above `tol` times 1 + |expectation| are computed by the
-        trapezoidal rule.
-
-    Returns
-    -------
-    values, errors : ndarray, shape (2, q, n)
-        The second array estimates the absolute error (bounds it, for the Hermite expansion).
-    """
-    if act.name in CLOSED_FORMS:
-        values = CLOSED_FORMS[act.name](q1[:, None], q2[None, :], theta)
-        return values, 8 * np.finfo(float).eps * np.maximum(np.abs(values), 1e-3)
-    values, errors = mehler(act, q1, q2, theta)
-    slow = np.argwhere((errors > tol * (1 + np.abs(values))).any(axis=0))
-    if len(slow):
-        i, j = slow.T
-        values[:, i, j], errors[:, i, j] = trapezoid(act, q1[i], q2[j], theta[i, j])
-    return values, errors
+def _angles(U: Array, V: Array, key: Key) -> Array:
+    """Angles between unit vectors, of the pairs of a block or of a list."""
+    if not isinstance(key[0], slice):
+        return _of_rows(_kahan, U, V, key)
+    out = _inner(U, V, key)
+    near = np.argwhere(np.abs(out) > 0.9).T  # there the arc cosine loses digits: error eps / (theta tan(theta))
+    np.arccos(np.clip(out, -1, 1, out=out), out=out)
+    if near.size:
+        out[tuple(near)] = _of_rows(_kahan, U[key[0]], V[key[1]], near)
+    return out
 
 
 def angles(Xq: Array, X: Array) -> Array:
     """Angles between the rows of two arrays, shape (q, n), accurate also when they are tiny (Kahan's formula)."""
-    tiny = np.finfo(float).tiny  # the angle to a zero vector is arbitrary, and does not matter
-    U = Xq / np.maximum(np.linalg.norm(Xq, axis=1, keepdims=True), tiny)
-    V = X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), tiny)
+    U, V = _unit(Xq), _unit(X)
     out = np.empty((len(U), len(V)))
-    for i, u in enumerate(U):
-        out[i] = 2 * np.arctan2(np.linalg.norm(V - u, axis=1), np.linalg.norm(V + u, axis=1))
+    for key in blocks(len(U), len(V)):
+        out[key] = _angles(U, V, key)
     return out
 
 
@@ -135,24 +114,41 @@ def limit_ntk(
     """
     X = net.inputs(X)
     _require_regular_pairs(net, X)
-    A, error = _kernel(net, X if Xq is None else net.inputs(Xq), X)
-    if Xq is None:
-        A = 0.5 * (A + A.T)
-    return (A / len(X), error / len(X)) if return_error else A / len(X)
+    A, error = _kernel(net, X, None if Xq is None else net.inputs(Xq), return_error)
+    A /= len(X)
+    return (A, error / len(X)) if return_error else A
 
 
-def _kernel(net: Shallow, Z: Array, X: Array) -> tuple[Array, Array]:
-    """n times the kernel (15) between two sets of augmented inputs, and its error; E[c^2] = 1 at initialization."""
-    var, inner = net.weight_std**2, Z @ X.T
-    q1, q2 = var * (Z**2).sum(axis=1), var * (X**2).sum(axis=1)
-    dual, error = dual_activation(net.act, q1, q2, angles(Z, X))
-    return dual[0] + dual[1] * inner, error[0] + error[1] * np.abs(inner)
+def _kernel(net: Shallow, X: Array, Z: Array | None = None, return_error: bool = False) -> tuple[Array, Array | None]:
+    """n times the kernel (15) of augmented inputs, or between Z and X, and its error; E[c^2] = 1 at initialization."""
+    symmetric, Z = Z is None, X if Z is None else Z
+    U, V = _unit(Z), _unit(X)
+    q1, q2 = (net.weight_std**2 * (Y**2).sum(axis=1) for Y in (Z, X))
+    A = np.empty((len(Z), len(X)))
+    error = np.empty_like(A) if return_error else None
+    rho, theta = (lambda key, f=f: f(U, V, key) for f in (_inner, _angles))
+    for key, dual, bound in dual_blocks(net.act, q1, None if symmetric else q2, rho, theta, tol=1e-14):
+        inner = _inner(Z, X, key)
+        _write(A, key, dual[0] + dual[1] * inner, symmetric)
+        if return_error:
+            _write(error, key, bound[0] + bound[1] * np.abs(inner), symmetric)
+    return A, error
+
+
+def _write(A: Array, key: Key, part: Array, symmetric: bool) -> None:
+    """Store a block or a list of entries, and if A is symmetric their mirror images."""
+    if symmetric and part.ndim == 2:  # the block on the diagonal is symmetric up to rounding
+        size = len(part)
+        part[:, :size] = 0.5 * (part[:, :size] + part[:, :size].T)
+    A[key] = part
+    if symmetric:
+        A[key[::-1]] = part.T
 
 
 def _require_regular_pairs(net: Shallow, X: Array) -> None:
     """Raise if two collinear samples make the kernel singular, warn if they only violate assumption B2."""
     for i, j in collinear_pairs(X):
-        A = _kernel(net, X[[i, j]], X[[i, j]])[0]
+        A = _kernel(net, X[[i, j]])[0]
         regular = A[0, 0] > 0 if i == j else A[0, 0] * A[1, 1] - A[0, 1] ** 2 > 1e-12 * A[0, 0] * A[1, 1]
         who = f"Sample {i} is the zero vector" if i == j else f"Samples {i} and {j} point along the same line"
         if not regular:
@@ -167,9 +163,9 @@ def _require_regular_pairs(net: Shallow, X: Array) -> None:
         )
 
 
-def require_nonsingular(A: Array) -> Array:
-    """Return `A` if its eigenvalues exceed rounding error, n eps lambda_max; else raise `SingularKernelError`."""
-    lam = np.linalg.eigvalsh(A)
+def require_nonsingular(A: Array, lam: Array | None = None) -> Array:
+    """Return `A` if its eigenvalues `lam` (ascending) exceed rounding error, n eps lambda_max; else raise an error."""
+    lam = np.linalg.eigvalsh(A) if lam is None else lam
     floor = len(A) * np.finfo(float).eps * lam[-1]
     if not lam[0] > floor:
         raise SingularKernelError(
@@ -201,6 +197,6 @@ def nntk(A: ArrayLike, gamma: float) -> Array:
     """
     A = finite_array("A", A, 2)
     if positive("gamma", gamma, allow_zero=True) == 0:
-        require_nonsingular(A)
+        return np.eye(len(require_nonsingular(A)))
     K = np.linalg.solve(A + gamma * np.eye(len(A)), A)
     return 0.5 * (K + K.T)

@@ -185,7 +185,7 @@ def trajectory(
     y = same_length("y", finite_array("y", y, 1), len(modes.lam), "A")
     start = np.zeros_like(y) if g0 is None else same_length("g0", finite_array("g0", g0, 1), len(y), "y")
     if gamma == 0:
-        require_nonsingular(np.asarray(A))
+        require_nonsingular(modes.Q, modes.lam[::-1])
     lam = np.maximum(modes.lam, 0)  # A is positive semidefinite: what lies below is rounding
     gain, factor = _gain_and_factor(lam, method, gamma, alpha, eta)
     if np.abs(factor).max() > 1 or (method != "gradient-flow" and factor.min() <= -1):

@@ -1,4 +1,4 @@
-r"""Directions: gradient, regularized Gauss-Newton and the exact regularized Newton step.
+r"""The exact regularized Newton step.
 
 With the damping gamma m^{1 - 2 beta} the Newton step Delta of equations (3), (4) of the Newton paper satisfies
 
@@ -8,111 +8,34 @@ The push-through identity turns it into formula (8): with D = S + gamma m^{1 - 2
 
     Delta = - D^{-1} J^T (I + B)^{-1} r / n,
 
-an n x n system and m small ones. Dropping the residual curvature (S = 0) gives the regularized Gauss-Newton step,
-Delta = -J^T (J J^T + n gamma m^{1 - 2 beta} I)^{-1} r. To first order the outputs change by -K r with the finite-width
-Newton neural tangent kernel K = B (I + B)^{-1}, equation (12).
+an n x n system and m small ones. To first order the outputs change by -K r with the finite-width Newton neural tangent
+kernel K = B (I + B)^{-1}, equation (12).
 
-Each function returns a :class:`Step`; :mod:`nntk_lib.train` applies it.
+Three routes to it: :mod:`nntk_lib.cholesky` where every block of D is positive definite, :mod:`nntk_lib.structured` by
+the eigenvalues of the blocks where not, and :mod:`nntk_lib.iterative` on request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .checks import Array, ParameterError, positive, warn_a1
+from .cholesky import DefiniteBlocks
+from .cost import break_even
 from .curvature import hessian, structured_hessian
-from .damping import parameter_damping, sample_damping
+from .damping import parameter_damping
 from .definiteness import require_definite, scaled_min_eig
-from .gram import gradient, gram, jt_dot
-from .shallow import Shallow, residual
+from .iterative import conjugate_gradients
+from .shallow import Shallow, prepare, residual
+from .steps import Step, predicted_decrease
+from .streaming import one_blas_thread
 
-
-@dataclass(frozen=True)
-class Step:
-    """A step of a training method and what is known about it.
-
-    Attributes
-    ----------
-    method : str
-    delta : ndarray, shape (m, p)
-        The step before the factor alpha; None in a training history.
-    slope : float
-        Directional derivative grad L . delta.
-    predicted : float
-        Decrease of the loss in the method's own model: the quadratic one with the Hessian (Newton) or with J^T J / n
-        (Gauss-Newton), the linear one for the gradient step.
-    gamma : float or None
-    min_eig : float or None
-        Smallest eigenvalue of the scaled blocks Dtilde = m^{2 beta - 1} D, Riedl et al. (50).
-    """
-
-    method: str
-    delta: Array | None = field(repr=False)
-    slope: float
-    predicted: float
-    gamma: float | None = None
-    min_eig: float | None = None
-
-    @property
-    def is_descent(self) -> bool:
-        """Whether the loss decreases for small multiples of the step."""
-        return self.slope < 0
-
-
-def gradient_step(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, eta: float = 1.0) -> Step:
-    """Gradient step -eta m^{2 beta - 1} grad L; in function space r becomes (I - eta A) r as m grows.
-
-    Parameters
-    ----------
-    eta : float
-        Learning rate in the units of the limit kernel A of (15): stable for eta below 2 / lambda_max(A).
-
-    Returns
-    -------
-    Step
-    """
-    eta = positive("eta", eta)
-    g = gradient(net, theta, X, y)
-    rate = eta * len(g) ** (2 * net.beta - 1)
-    slope = -rate * float(np.vdot(g, g))
-    return Step("gradient-descent", -rate * g, slope, -slope)
-
-
-def gauss_newton_step(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: float) -> Step:
-    """Regularized Gauss-Newton step, formula (8) of the Newton paper with S = 0.
-
-    Parameters
-    ----------
-    gamma : float
-        Regularization; the damping in parameter space is gamma m^{1 - 2 beta}.
-
-    Returns
-    -------
-    Step
-        Satisfies (J^T J / n + gamma m^{1 - 2 beta} I) delta = -J^T r / n.
-
-    Raises
-    ------
-    ParameterError
-        If gamma is not positive.
-    """
-    gamma = positive("gamma", gamma)
-    r = residual(net, theta, X, y)
-    damping = parameter_damping(gamma, len(np.asarray(theta)), net.beta)
-    shift = sample_damping(damping, len(r))
-    a = np.linalg.solve(gram(net, theta, X) + shift * np.eye(len(r)), r)
-    delta = -jt_dot(net, theta, X, a)
-    slope = float(r @ (shift * a - r)) / len(r)  # J delta = shift a - r
-    return Step("gauss-newton", delta, slope, _predicted(slope, delta, damping), gamma, gamma)
-
-
-def _predicted(slope: float, delta: Array, damping: float) -> float:
-    """-(g.delta + delta.H.delta/2) when (H + damping I) delta = -g."""
-    return -0.5 * slope + 0.5 * damping * float(np.vdot(delta, delta))
+#: Most products that solver="cg" takes before it gives up.
+CG_LIMIT = 10_000
 
 
 def newton_steps(
@@ -122,9 +45,10 @@ def newton_steps(
     y: ArrayLike,
     gammas: Sequence[float],
     indefinite: str = "raise",
-    chunk: int | None = None,
+    memory: int | None = None,
+    dtype: DTypeLike = np.float64,
 ) -> list[Step]:
-    """Exact regularized Newton steps for many gamma, from one eigendecomposition of the blocks.
+    """Exact regularized Newton steps for many gamma, which share the blocks and their smallest eigenvalue.
 
     Parameters are those of :func:`newton_step`.
 
@@ -137,18 +61,30 @@ def newton_steps(
         raise ParameterError(f"indefinite = {indefinite!r} is not known; use 'raise' or 'solve'.")
     gammas = [positive("gamma", g) for g in gammas]
     warn_a1(net.act)
-    r = residual(net, theta, X, y)
-    H = structured_hessian(net, theta, X, r, chunk=chunk)
-    dampings = [parameter_damping(g, H.m, net.beta) for g in gammas]
-    steps = []
-    for gamma, damping, reduction in zip(gammas, dampings, H.reduce(dampings), strict=True):
+    theta, inputs = prepare(net, theta, X)
+    m, steps = len(theta), []
+    with one_blas_thread():
+        r = residual(net, theta, X, y)
+        dampings = [parameter_damping(g, m, net.beta) for g in gammas]
+        blocks = DefiniteBlocks(net, theta, inputs, r, memory, dtype)
+        found = blocks.reduce(dampings)
         if indefinite == "raise":
-            require_definite(net, H.m, gamma, reduction)
-        a = reduction.weights(r)
-        delta = -H.solve_range(reduction, a / np.sqrt(len(r)))
-        slope = float(r @ (a - r)) / len(r)  # J delta = a - r
-        min_eig = scaled_min_eig(net, H.m, reduction)
-        steps.append(Step("newton", delta, slope, _predicted(slope, delta, damping), gamma, min_eig))
+            for gamma, reduction in zip(gammas, found, strict=True):
+                require_definite(net, m, gamma, reduction)
+        H = structured_hessian(net, theta, X, r, memory=memory)
+        rest = iter(H.reduce([reduction.shift for reduction in found if reduction.min_eig <= 0]))
+        for gamma, reduction in zip(gammas, found, strict=True):
+            if reduction.min_eig > 0:
+                a, reason = reduction.weights(r), "every block is positive definite"
+                delta = blocks.solve_range(reduction.shift, -a / len(r))
+            else:
+                reduction, reason = next(rest), "blocks are indefinite; solved by their eigenvalues"
+                a = reduction.weights(r)
+                delta = -H.solve_range(reduction, a / np.sqrt(len(r)))
+            slope = float(r @ (a - r)) / len(r)  # J delta = a - r
+            predicted = predicted_decrease(slope, delta, reduction.shift)
+            min_eig = scaled_min_eig(net, m, reduction)
+            steps.append(Step("newton", delta, slope, predicted, gamma, min_eig, "direct", reason))
     return steps
 
 
@@ -159,7 +95,10 @@ def newton_step(
     y: ArrayLike,
     gamma: float,
     indefinite: str = "raise",
-    chunk: int | None = None,
+    memory: int | None = None,
+    dtype: DTypeLike = np.float64,
+    solver: str = "direct",
+    rtol: float = 1e-10,
 ) -> Step:
     """Exact regularized Newton step by formula (8) of the Newton paper, streamed over the width.
 
@@ -174,8 +113,18 @@ def newton_step(
     indefinite : {"raise", "solve"}
         What to do when a block of D is not positive definite: raise (default), or solve the linear system all the same,
         which need not give a descent direction; the diagnostics of the step then say so.
-    chunk : int, optional
-        Neurons handled at a time; the result changes by rounding only.
+    memory : int, optional
+        Bytes of temporaries (128 MiB if not given); the result changes by rounding only.
+    dtype : dtype
+        ``np.float32`` does the work on the neurons in single precision, in about 0.6 of the time. The relative error of
+        the step is then about 1e-6 (1 + 1/gamma) for data of order one, in place of 1e-14.
+    solver : {"direct", "cg", "auto"}
+        The structured solve; conjugate gradients, whose time depends on the data and on gamma, and which check
+        definiteness along their own directions only; or conjugate gradients for as many products as take as long as
+        the structured solve in the model of :mod:`nntk_lib.cost`, and then that: at most twice the time of the better
+        one. ``solver`` and ``reason`` of the step say what happened.
+    rtol : float
+        Relative residual at which conjugate gradients stop.
 
     Returns
     -------
@@ -204,7 +153,31 @@ def newton_step(
     >>> step.is_descent, step.min_eig > 0
     (True, True)
     """
-    return newton_steps(net, theta, X, y, [gamma], indefinite, chunk)[0]
+    if solver not in ("direct", "cg", "auto"):
+        raise ParameterError(f"solver = {solver!r} is not known; use 'direct', 'cg' or 'auto'.")
+    if solver == "direct":
+        return newton_steps(net, theta, X, y, [gamma], indefinite, memory, dtype)[0]
+    if indefinite != "raise" or np.dtype(dtype) != np.float64:
+        raise ParameterError(f"solver = {solver!r} works with definite systems in double precision; use 'direct'.")
+    gamma, rtol = positive("gamma", gamma), positive("rtol", rtol)
+    theta, inputs = prepare(net, theta, X)
+    m, n, d = len(theta), len(inputs), inputs.shape[1]
+    limit = break_even(m, d, n) if solver == "auto" else CG_LIMIT
+    warn_a1(net.act)
+    with one_blas_thread():
+        r, damping = residual(net, theta, X, y), parameter_damping(gamma, m, net.beta)
+        delta, g, products, converged = conjugate_gradients(net, theta, X, r, damping, rtol, limit, memory)
+    if converged:
+        slope = float(np.vdot(g, delta))
+        reason = f"conjugate gradients reached {rtol:g} in {products} of at most {limit} products"
+        return Step("newton", delta, slope, predicted_decrease(slope, delta, damping), gamma, None, "cg", reason)
+    if solver == "cg":
+        raise ParameterError(
+            f"Conjugate gradients did not reach rtol = {rtol:g} in {limit} products. Use solver='direct', whose time "
+            "does not depend on gamma, or a larger rtol or gamma."
+        )
+    step = newton_steps(net, theta, X, y, [gamma], indefinite, memory)[0]
+    return replace(step, reason=f"conjugate gradients had not reached {rtol:g} after {limit} products")
 
 
 def newton_kernel(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: float) -> Array:

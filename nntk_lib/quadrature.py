@@ -1,31 +1,41 @@
-r"""Expectations E[phi(u) phi(v)] of two correlated Gaussians, to rounding error.
+r"""Expectations E[phi(u) phi(v)] of two correlated Gaussians, phi = sigma and sigma', to rounding error.
 
 (u, v) is centred with variances q1, q2 and angle theta between the two inputs, so the correlation is cos(theta).
 The angle is used instead of the covariance because sin(theta) keeps its digits when the inputs are nearly collinear.
-Two rules, each with an error estimate:
+Three rules, each with an error estimate; the estimate decides:
 
 * Mehler's formula, E = sum_k a_k(q1) a_k(q2) cos(theta)^k, where a_k(q) = E[phi(sqrt(q) Z) h_k(Z)] are the coefficients
   in normalized Hermite polynomials. The tail is bounded without any constant, by Cauchy-Schwarz and Parseval:
-  |cos(theta)|^{K+1} (T(q1) T(q2))^{1/2} with T(q) = E[phi^2] - sum_{k <= K} a_k^2. Fast, unless |cos(theta)| is close
-  to 1.
-* The trapezoidal rule in two independent coordinates. If phi is analytic in a strip of half-width s, the integrand is
-  analytic in a strip of half-width a = s / sqrt(max(q1, q2)) and the error falls like exp(-2 pi a / h + a^2 / 2):
-  halving the step squares the error, which is the estimate. Gauss-Hermite nodes converge far more slowly here, because
-  the poles of tanh are close to the real line (Trefethen and Weideman 2014 explain both).
+  |cos(theta)|^K (T(q1) T(q2))^{1/2} with T(q) = E[phi^2] - sum_{k < K} a_k^2. If phi(sqrt(q) z) is analytic in a strip
+  of half-width a, T falls like exp(-2 a sqrt(K)): even at theta = 0 about (18 / a)^2 terms suffice.
+* The trapezoidal rule in one coordinate for theta = 0 and q1 = q2, the diagonal of a kernel.
+* The trapezoidal rule in two independent coordinates, for large variances. If phi(sqrt(q) z) is analytic in a strip of
+  half-width a, the error falls like exp(-2 pi a / h + a^2 / 2): halving the step squares the error, which is the
+  estimate. The second coordinate enters with the factor sin(theta) and needs few nodes when the inputs are nearly
+  collinear. Gauss-Hermite nodes converge far more slowly here, because the poles of tanh are close to the real line
+  (Trefethen and Weideman 2014 explain both).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from .activations import Activation
 from .checks import Array, ParameterError
 
+EPS = np.finfo(float).eps
+
 #: -log of the accuracy asked of the trapezoidal rule (1e-16, and e^7 for the double poles of sigma'); weight's cut.
 DIGITS, CUT = 44.0, 9.0
 
-#: Terms of the Hermite expansion. Beyond a few hundred the trapezoidal rule is the cheaper one.
-TERMS = 256
+#: Terms of the Hermite expansion: at most, and between two looks at the bound. A pair takes about 1 ns a term, and
+#: 100 microseconds by the trapezoidal rule.
+TERMS, STAGE, BATCH = 2048, 16, 8
+
+#: Pairs that go on when fewer than one in so many are unfinished do so as a list: gathering costs 5 to 10 times more.
+FEW = 32
 
 #: Largest number of nodes in one direction.
 MAX_NODES = 4096
@@ -58,8 +68,8 @@ def trapezoid_nodes(strip: float, q: float) -> tuple[Array, Array]:
     True
     """
     a = strip / np.sqrt(q) if q > 0 else np.inf
-    entire = np.pi * np.sqrt(2 / DIGITS)  # the best shift 2 pi / h of the contour lies inside the strip
-    h = entire if a >= 2 * np.pi / entire else 2 * np.pi * a / (DIGITS + a * a / 2)
+    entire = np.pi / np.sqrt(DIGITS)  # error exp(-2 pi^2 / h^2): with the step 2 h still the root of what is asked
+    h = entire if a >= np.pi / entire else 2 * np.pi * a / (DIGITS + a * a / 2)
     count = 2 * int(np.ceil(CUT / (2 * h))) if h > 0 else MAX_NODES + 1
     if count > MAX_NODES:
         raise ParameterError(
@@ -71,62 +81,132 @@ def trapezoid_nodes(strip: float, q: float) -> tuple[Array, Array]:
     return nodes, CUT / count * np.exp(-nodes * nodes / 2) / np.sqrt(2 * np.pi)
 
 
-def hermite_coefficients(act: Activation, q: Array, terms: int = TERMS) -> tuple[Array, Array]:
-    """Hermite coefficients a_k(q) of sigma and sigma', and the second moments E[sigma^2], E[sigma'^2].
+@dataclass(frozen=True)
+class Stage:
+    """The terms k0 <= k < k0 + STAGE of the expansion that are not negligible, and the tails after them."""
+
+    terms: dict[tuple[int, int], int]  # (phi, k - k0) -> row of `a`
+    a: Array  # coefficients, shape (len(terms), n)
+    tail: Array  # T^{1/2}, shape (2, n)
+    worst: Array  # the larger one over (1 + E[phi^2])^{1/2}, shape (n,)
+
+
+class HermiteSeries:
+    """Hermite coefficients of sigma and sigma' at given variances, computed as far as the pairs ask for them.
 
     Parameters
     ----------
     act : Activation
     q : ndarray, shape (n,)
         Variances.
-    terms : int
 
-    Returns
-    -------
-    coefficients : ndarray, shape (2, terms, n)
-    moments : ndarray, shape (2, n)
-    """
-    nodes, _ = trapezoid_nodes(act.strip / 2, float(np.max(q)))  # half the step: h_k oscillates like cos(sqrt(k) z)
-    h = min(nodes[1] - nodes[0], np.pi / np.sqrt(terms) / 2)
-    z = h * np.arange(-int(14 / h), int(14 / h) + 1)  # exp(-z^2/4) is left as the weight, exp(-49) at the end
-    values = np.stack(act.rows(np.sqrt(q)[:, None] * z)[:2])
-    root = np.exp(-z * z / 4) / (2 * np.pi) ** 0.25
-    moments = h * np.einsum("fqz,z->fq", values**2, root * root)
-    weighted = values * (h * root)
-    previous, current = np.zeros_like(z), root  # h_k(z) exp(-z^2/4), normalized
-    out = np.empty((2, terms, len(q)))
-    for k in range(terms):
-        out[:, k] = weighted @ current
-        previous, current = current, (z * current - np.sqrt(k) * previous) / np.sqrt(k + 1)
-    return out, moments
-
-
-def mehler(act: Activation, q1: Array, q2: Array, theta: Array) -> tuple[Array, Array]:
-    """E[sigma sigma] and E[sigma' sigma'] for all pairs by Mehler's formula, and a bound of the truncation error.
-
-    Parameters
+    Attributes
     ----------
-    act : Activation
-    q1 : ndarray, shape (q,)
-    q2 : ndarray, shape (n,)
-        Variances.
-    theta : ndarray, shape (q, n)
-        Angles between the inputs.
-
-    Returns
-    -------
-    values, bounds : ndarray, shape (2, q, n)
+    moments : ndarray, shape (2, n)
+        E[sigma^2] and E[sigma'^2], by the trapezoidal rule.
     """
-    a, s = hermite_coefficients(act, np.concatenate([q1, q2]))
-    a1, a2, rho = a[:, :, : len(q1)], a[:, :, len(q1) :], np.cos(theta)
-    values, power = np.zeros((2, *theta.shape)), np.ones_like(theta)
-    for k in range(a.shape[1]):
-        values += a1[:, k, :, None] * a2[:, k, None, :] * power
-        power *= rho
-    eps = np.finfo(float).eps
-    tail = np.sqrt(np.maximum(s - (a * a).sum(axis=1), 4 * eps * s))
-    bounds = tail[:, : len(q1), None] * tail[:, None, len(q1) :] * np.abs(power)
-    return values, bounds + 16 * eps * np.sqrt(s[:, : len(q1), None] * s[:, None, len(q1) :])
+
+    def __init__(self, act: Activation, q: Array):
+        nodes, _ = trapezoid_nodes(act.strip, float(np.max(q)))
+        h = 1 / (1 / (nodes[1] - nodes[0]) + np.sqrt(TERMS) / (2 * np.pi))  # h_k(z) oscillates like cos(sqrt(k) z)
+        z = h * np.arange(-int(12.5 / h), int(12.5 / h) + 1)  # exp(-z^2/4) is left as the weight, 1e-17 at the end
+        root = np.exp(-z * z / 4) / (2 * np.pi) ** 0.25
+        self.q, self._z, self._stages = q, z, []
+        self._weighted = np.stack(act.rows(np.sqrt(q)[:, None] * z)[:2])
+        self._weighted *= np.sqrt(h) * root
+        self.moments = np.einsum("fqz,fqz->fq", self._weighted, self._weighted)
+        self._weighted *= np.sqrt(h)
+        self._rest = self.moments.copy()
+        self._functions = np.zeros_like(z), root  # h_k(z) exp(-z^2/4), normalized: the last one and the next
+
+    def stage(self, number: int) -> Stage:
+        """Terms from STAGE * number on; BATCH stages are computed at a time, by one matrix product."""
+        while len(self._stages) <= number:
+            previous, current = self._functions
+            table = np.empty((BATCH * STAGE, len(self._z)))
+            for row, k in enumerate(range(STAGE * len(self._stages), STAGE * (len(self._stages) + BATCH))):
+                table[row] = current
+                previous, current = current, (self._z * current - np.sqrt(k) * previous) / np.sqrt(k + 1)
+            self._functions = previous, current
+            batch, size = table @ self._weighted.reshape(-1, len(self._z)).T, np.sqrt(1 + self.moments)
+            for a in batch.reshape(BATCH, STAGE, 2, -1):
+                self._rest -= np.einsum("kfq,kfq->fq", a, a)
+                tail = np.sqrt(np.maximum(self._rest, 4 * EPS * self.moments))
+                terms = np.argwhere((np.abs(a) > 64 * EPS * size).any(axis=2))  # half of them if sigma is odd
+                rows = {(int(f), int(k)): row for row, (k, f) in enumerate(terms)}
+                self._stages.append(Stage(rows, a[tuple(terms.T)], tail, (tail / size).max(axis=0)))
+        return self._stages[number]
+
+    def sums(self, i: Array, j: Array, rho: Array, tol: float) -> tuple[Array, Array, Array, bool]:
+        """Mehler's formula for pairs of variances, and a bound of the error: truncation and rounding.
+
+        It stops when all pairs are finished but a few, or after TERMS terms. A pair is finished when its truncation
+        error is below `tol` times ((1 + E[phi(u)^2]) (1 + E[phi(v)^2]))^{1/2}.
+
+        Parameters
+        ----------
+        i, j : ndarray of int
+            Indices of the variances: shapes (r,) and (c,) for a block of pairs, both (N,) for a list.
+        rho : ndarray, shape (r, c) or (N,)
+            Correlations.
+        tol : float
+
+        Returns
+        -------
+        values, bounds : ndarray, shape (2, *rho.shape)
+        unfinished : ndarray of bool, of the shape of `rho`
+        exhausted : bool
+            Whether TERMS is reached, so that more terms are not to be had.
+        """
+        I, J = (i[:, None], j) if rho.ndim == 2 else (i, j)
+        same = (rho >= 1 - 4 * EPS) & (self.q[I] == self.q[J])
+        repeated = same.any()
+        if repeated:
+            rho = np.where(same, 0.0, rho)
+        x = rho * rho
+        step, power, term = x.copy(), np.ones_like(x), np.empty_like(x)
+        for _ in range(STAGE.bit_length() - 2):
+            step *= step
+        for number in range(TERMS // STAGE):
+            stage = self.stage(number)
+            power *= step
+            np.multiply(power, stage.worst[J], out=term)
+            term *= stage.worst[I]
+            unfinished = term > tol
+            count = np.count_nonzero(unfinished)
+            if FEW * count <= x.size:
+                break
+        values, bounds = self._horner(i, j, rho, x, number + 1, term), np.empty((2, *rho.shape))
+        for bound, tail, moment in zip(bounds, stage.tail, self.moments, strict=True):
+            size = 4 * np.sqrt(EPS * moment)
+            np.multiply(power, tail[J], out=bound)
+            bound *= tail[I]
+            bound += np.multiply(size[I], size[J], out=term)
+        if repeated:
+            values[:, same] = self.moments[:, np.broadcast_to(I, rho.shape)[same]]
+        return values, bounds, unfinished, number + 1 == TERMS // STAGE
+
+    def _horner(self, i: Array, j: Array, rho: Array, x: Array, stages: int, term: Array) -> Array:
+        """sum_k a_k(q_i) a_k(q_j) rho^k in powers of x = rho^2, so that the vanishing half of the terms is skipped."""
+        sums = {}
+        for stage in map(self.stage, reversed(range(stages))):
+            left, right, product = stage.a[:, i], stage.a[:, j], np.multiply
+            if rho.ndim == 2:  # as a matrix product with inner dimension 2: 0.1 ns an entry, by broadcasting 0.45 ns
+                left, right, product = left[:, :, None] * [1.0, 0.0], right[:, None] * [[1.0], [0.0]], np.matmul
+            for k in reversed(range(STAGE)):
+                for f in range(2):
+                    key, row = (f, k % 2), stage.terms.get((f, k))
+                    if key in sums:
+                        sums[key] *= x
+                    if row is not None:
+                        if key in sums:
+                            sums[key] += product(left[row], right[row], out=term)
+                        else:
+                            sums[key] = product(left[row], right[row])
+        values = np.zeros((2, *rho.shape))
+        for (f, odd), part in sums.items():
+            values[f] += part * rho if odd else part
+        return values
 
 
 def trapezoid(act: Activation, q1: Array, q2: Array, theta: Array) -> tuple[Array, Array]:
@@ -141,20 +221,25 @@ def trapezoid(act: Activation, q1: Array, q2: Array, theta: Array) -> tuple[Arra
     -------
     values, errors : ndarray, shape (2, N)
     """
-    z, w = trapezoid_nodes(act.strip, float(max(np.max(q1), np.max(q2))))
-    coarse = np.where(np.arange(len(z)) % 2 == (len(z) // 2) % 2, 2 * w, 0.0)
-    values, errors = np.empty((2, len(theta))), np.empty((2, len(theta)))
-    eps = np.finfo(float).eps
-    size = max(1, 2**21 // len(z) ** 2)
-    for start in range(0, len(theta), size):
-        part = slice(start, start + size)
+    q1, q2 = np.maximum(q1, q2), np.minimum(q1, q2)
+    spread = np.sqrt(q2) * np.sin(theta)
+    z, wz = trapezoid_nodes(act.strip, float(np.max(q1)))
+    values, errors, order = np.empty((2, len(theta))), np.empty((2, len(theta))), np.argsort(spread)
+    while len(order):  # from the widest: the narrower, the fewer nodes in the second coordinate, 41 at least
+        t, wt = trapezoid_nodes(act.strip, float(spread[order[-1]]) ** 2)
+        size = max(1, 2**17 // (len(z) * len(t)))
+        order, part = order[:-size], order[-size:]
         u = np.sqrt(q1[part])[:, None] * z
-        c, s = np.cos(theta[part])[:, None, None], np.sin(theta[part])[:, None, None]
-        v = np.sqrt(q2[part])[:, None, None] * (c * z[:, None] + s * z)
-        for i, (left, right) in enumerate(zip(act.rows(u)[:2], act.rows(v)[:2], strict=True)):
-            fine = np.einsum("Ns,Ns->N", left * w, right @ w)
-            rough = np.einsum("Ns,Ns->N", left * coarse, right @ coarse)
-            size_of = np.sqrt((left**2 @ w) * np.einsum("Nst,s,t->N", right**2, w, w))
-            values[i, part] = fine
-            errors[i, part] = size_of * (np.minimum((fine - rough) / size_of, 1) ** 2 + 16 * eps)
+        v = (np.sqrt(q2[part]) * np.cos(theta[part]))[:, None, None] * z[:, None] + spread[part][:, None, None] * t
+        for f, (left, right) in enumerate(zip(act.rows(u)[:2], act.rows(v)[:2], strict=True)):
+            fine = ((right @ wt) * left) @ wz
+            rough = ((right @ _coarse(wt)) * left) @ _coarse(wz)
+            size_of = np.sqrt((left**2 @ wz) * (right**2 @ wt @ wz))
+            values[f, part] = fine
+            errors[f, part] = size_of * (np.minimum((fine - rough) / size_of, 1) ** 2 + 16 * EPS)
     return values, errors
+
+
+def _coarse(w: Array) -> Array:
+    """Weights of the rule with twice the step."""
+    return np.where(np.arange(len(w)) % 2 == (len(w) // 2) % 2, 2 * w, 0.0)

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from .checks import ParameterError, positive
 from .definiteness import safe_gamma
-from .newton import Step, newton_step
+from .newton import newton_step
 from .shallow import Shallow
+from .steps import Step
 
 
 def safe_newton_step(

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 
 from .checks import Array, NonFiniteError, ParameterError, positive
 from .gram import empirical_ntk
-from .newton import Step
 from .shallow import Shallow, loss, prepare, residual
+from .steps import Step
 
 
 @dataclass(frozen=True)

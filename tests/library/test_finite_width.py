@@ -332,4 +332,5 @@ def test_tracked_neurons_and_largest_update():
     assert np.array_equal(history.paths[1], (theta + 0.5 * step.delta)[[3, 299]])
     assert np.array_equal(history.paths[-1], history.theta[[3, 299]])
     assert train(net, theta, X, y, newton_step, 0, gamma=0.5).largest_update.shape == (0,)
-    assert curvature_blocks(net, theta, X, y, chunk=7) == pytest.approx(curvature_blocks(net, theta, X, y), rel=1e-13)
+    blocks = curvature_blocks(net, theta, X, y)
+    assert curvature_blocks(net, theta, X, y, memory=4000) == pytest.approx(blocks, rel=1e-13)

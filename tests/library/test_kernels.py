@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from nntk_lib import (
     ACTIVATIONS,
+    Activation,
     AssumptionWarning,
     CollinearSamplesError,
     ParameterError,
@@ -15,19 +17,28 @@ from nntk_lib import (
     circle,
     dual_activation,
     empirical_ntk,
+    erf,
     init,
     limit_ntk,
     nntk,
     reference,
+    shifted,
     silu,
 )
+from nntk_lib.dual import BLOCK
 from nntk_lib.kernels import angles
-from nntk_lib.quadrature import mehler, trapezoid, trapezoid_nodes
+from nntk_lib.quadrature import TERMS, HermiteSeries, trapezoid, trapezoid_nodes
 
 from .cases import ALL, EPS, SMOOTH
 
 HERE = Path(__file__).parent
 TABLE = json.loads((HERE / "ntk_reference.json").read_text())["rows"]
+
+
+def hermite(act, q1, q2, theta):
+    """Mehler's formula for one pair in a block of its own."""
+    values, bounds, *_ = HermiteSeries(act, np.append(q1, q2)).sums(np.array([0]), np.array([1]), np.cos(theta), 1e-14)
+    return values, bounds
 
 
 def one(f, act, q1, q2, theta):
@@ -58,11 +69,63 @@ def test_the_reference_table_is_what_its_script_computes():
 @pytest.mark.parametrize("theta", [1e-3, 0.4, 1.7, 2.9])
 def test_hermite_expansion_and_trapezoidal_rule_agree(name, theta):
     act = ACTIVATIONS[name]
-    (a, bound), (b, estimate) = one(mehler, act, 1.3, 0.6, theta), one(trapezoid, act, 1.3, 0.6, theta)
+    (a, bound), (b, estimate) = one(hermite, act, 1.3, 0.6, theta), one(trapezoid, act, 1.3, 0.6, theta)
     assert np.all(np.abs(a - b) <= bound + estimate)
     assert estimate.max() < 1e-9 and np.abs(a - b).max() <= bound.max() + 1e-13
     values, _ = one(dual_activation, act, 1.3, 0.6, theta)
     assert np.abs(values - b).max() <= 1e-13 * max(1, np.abs(b).max())
+
+
+@pytest.mark.parametrize("q1, q2, theta", [(120.0, 100.0, 1e-3), (150.0, 150.0, 1e-2), (90.0, 2.0, np.pi - 3e-3)])
+def test_what_the_series_cannot_finish_goes_to_the_other_rule(q1, q2, theta):
+    act = ACTIVATIONS["tanh"]
+    *_, unfinished, exhausted = HermiteSeries(act, np.array([q1, q2])).sums(
+        np.array([0]), np.array([1]), np.array([np.cos(theta)]), 1e-14
+    )
+    assert unfinished.all() and exhausted
+    values, errors = one(dual_activation, act, q1, q2, theta)
+    error = np.abs(values - reference.dual_activation(act, q1, q2, theta))
+    assert np.all(error <= errors + 4 * EPS) and errors.max() < 1e-13
+
+
+KINDS = {
+    "tanh": ("tanh", False, lambda n, rng: rng.standard_normal((n, 10))),
+    "sigmoid": ("sigmoid", False, lambda n, rng: 0.3 * rng.standard_normal((n, 3))),
+    "no parity": (shifted("tanh", 0.7), True, lambda n, rng: rng.uniform(-1, 1, (n, 5))),
+    "unnamed erf": (Activation("e", erf.rows, erf.sup, erf.strip), True, lambda n, rng: rng.uniform(-1, 1, (n, 2))),
+    "line": ("tanh", True, lambda n, rng: np.linspace(-1, 1, n)[:, None]),  # a third of the pairs is nearly collinear
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_blocks_and_lists_against_the_literal_rule(kind):
+    act, bias, draw = KINDS[kind]
+    n, rng = 400, np.random.default_rng(3)
+    assert n * (n + 1) // 2 > BLOCK  # more than one block
+    net, X = Shallow(act, bias=bias), draw(n, rng)
+    A, error = limit_ntk(net, X, return_error=True)
+    Z = net.inputs(X)
+    theta, q, cosine = angles(Z, Z), (Z**2).sum(axis=1), Z @ Z.T
+    closest = np.argsort(np.where(np.eye(n) > 0, 9.0, np.minimum(theta, np.pi - theta)), axis=None)[:20]
+    diagonal = np.repeat(rng.integers(0, n, (10, 1)), 2, axis=1)
+    for i, j in (*rng.integers(0, n, (40, 2)), *diagonal, *np.stack(divmod(closest, n), axis=1)):
+        first, second = reference.dual_activation(net.act, q[i], q[j], theta[i, j])
+        exact = first + second * cosine[i, j]
+        assert abs(n * A[i, j] - exact) <= n * error[i, j] <= 1e-12 * (1 + abs(exact))
+        assert A[i, j] == A[j, i] and error[i, j] == error[j, i]
+    assert np.abs(limit_ntk(net, X, X[:3]) - A[:3]).max() <= 2 * error.max()
+
+
+def test_memory_beyond_the_result_is_a_few_blocks_and_the_coefficients():
+    n = 800
+    X = np.random.default_rng(0).uniform(-1, 1, (n, 3))
+    theta, q = angles(X, X), (X**2).sum(axis=1)
+    nodes = len(HermiteSeries(ACTIVATIONS["tanh"], q)._z)
+    tracemalloc.start()
+    values, errors = dual_activation(ACTIVATIONS["tanh"], q, q, theta)
+    beyond = tracemalloc.get_traced_memory()[1] - values.nbytes - errors.nbytes
+    tracemalloc.stop()
+    assert beyond <= 8 * (16 * BLOCK + 2 * n * (5 * nodes + TERMS))
 
 
 def test_relu_closed_form_against_monte_carlo():

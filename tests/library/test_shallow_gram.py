@@ -83,14 +83,14 @@ def test_streaming_over_the_width_changes_rounding_only():
     net, theta, X, y = problem(m=503, n=7, d=2, beta=0.6)
     a = np.arange(7.0)
     for f in (
-        lambda c: gram(net, theta, X, chunk=c),
-        lambda c: cross_gram(net, theta, X[:3], X, chunk=c),
-        lambda c: jt_dot(net, theta, X, a, chunk=c),
-        lambda c: forward(net, theta, X, chunk=c),
-        lambda c: j_dot(net, theta, X, theta, chunk=c),
+        lambda c: gram(net, theta, X, memory=c),
+        lambda c: cross_gram(net, theta, X[:3], X, memory=c),
+        lambda c: jt_dot(net, theta, X, a, memory=c),
+        lambda c: forward(net, theta, X, memory=c),
+        lambda c: j_dot(net, theta, X, theta, memory=c),
     ):
-        for chunk in (1, 10, 64, 10**6):
-            assert relative(f(chunk), f(None)) <= 100 * EPS * np.sqrt(503)
+        for memory in (10**4, 10**5, 10**6):
+            assert relative(f(memory), f(None)) <= 100 * EPS * np.sqrt(503)
 
 
 def test_empirical_kernel_carries_its_scaling():
@@ -141,5 +141,5 @@ def test_bad_input_is_named():
             Shallow(**{"act": "tanh", **kw})
     with pytest.raises(ParameterError, match="m = 2.5"):
         init(net, 2.5, 1, rng=0)
-    with pytest.raises(ParameterError, match="chunk = 0"):
-        gram(net, theta, np.ones((2, 2)), chunk=0)
+    with pytest.raises(ParameterError, match="memory = 0"):
+        gram(net, theta, np.ones((2, 2)), memory=0)
