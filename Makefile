@@ -1,7 +1,8 @@
 # make book   set up and build the book         make test   set up and run every test
 # make serve  serve the built book locally      make clean  remove what was built
 # make pdf    the book as a PDF                 make rehearsal  every chapter as readers run it elsewhere
-.PHONY: book test serve pdf rehearsal clean
+# make bench  measure the library and its peers (20 minutes; leave the machine idle)
+.PHONY: book test serve pdf rehearsal bench clean
 .DEFAULT_GOAL := book
 
 NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
@@ -24,6 +25,10 @@ test: .venv/installed
 rehearsal: .venv/installed
 	NNTK_REHEARSAL=all $(IN)pytest tests/live
 
+# The suite takes OPENBLAS_NUM_THREADS, and every other OPENBLAS_ variable, from the processes that it times.
+bench: .venv-bench/installed .venv-bench-kernels/installed
+	.venv-bench/bin/pytest tests/benchmarks --speed-json nntk_lib/studies/speed.json
+
 serve: _build/html/index.html
 	@echo "Serving http://127.0.0.1:$(PORT)/book/index.html  (stop with Ctrl-C)"
 	@$(or $(wildcard $(IN)python),$(PYTHON)) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
@@ -40,6 +45,12 @@ pdf: .venv/installed
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
+
+.venv-bench/installed: EXTRA = bench
+.venv-bench-kernels/installed: EXTRA = bench-kernels
+.venv-bench/installed .venv-bench-kernels/installed: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --editable '.[$(EXTRA)]' && touch $@
 
 # Created again when what is to be installed has changed; otherwise nothing is done.
 .venv/installed: pyproject.toml

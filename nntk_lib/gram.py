@@ -99,13 +99,12 @@ def jt_dot(net: Shallow, theta: ArrayLike, X: ArrayLike, a: ArrayLike, memory: i
     theta, X = prepare(net, theta, X)
     a = same_length("a", finite_array("a", a, 1), len(X), "X")
     a = a * len(theta) ** -net.beta
-    out = np.empty_like(theta, dtype=np.result_type(theta, X, a))
+    out, aX = np.empty_like(theta, dtype=np.result_type(theta, X, a)), a[:, None] * X
 
     def work(part: slice, _) -> None:
         s, ds = net.act.rows(preactivations(theta[part], X), 1)
         out[part, 0] = s @ a
-        ds *= a
-        np.multiply(theta[part, :1], ds @ X, out=out[part, 1:])
+        np.multiply(theta[part, :1], ds @ aX, out=out[part, 1:])
 
     stream(len(theta), len(X), 4 * len(X), work, memory=memory)
     return out

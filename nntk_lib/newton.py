@@ -72,7 +72,8 @@ def newton_steps(
             for gamma, reduction in zip(gammas, found, strict=True):
                 require_definite(net, m, gamma, reduction)
         H = structured_hessian(net, theta, X, r, memory=memory)
-        rest = iter(H.reduce([reduction.shift for reduction in found if reduction.min_eig <= 0]))
+        indefinite_at = [reduction.shift for reduction in found if reduction.min_eig <= 0]
+        rest = iter(H.reduce(indefinite_at) if indefinite_at else ())
         for gamma, reduction in zip(gammas, found, strict=True):
             if reduction.min_eig > 0:
                 a, reason = reduction.weights(r), "every block is positive definite"

@@ -140,8 +140,8 @@ def preactivations(rows: Array, X: Array) -> Array:
 
 
 def products(W: Array, X: Array, out: Array | None = None) -> Array:
-    """W X^T; with one column by broadcasting, as BLAS is not made for it: 0.2 in place of 1 ns an entry."""
-    return (np.multiply if X.shape[1] == 1 else np.matmul)(W, X.T, out=out)
+    """W X^T. BLAS is not made for one column, 1 in place of 0.2 ns an entry, nor for two columns of a transposed X."""
+    return (np.multiply if X.shape[1] == 1 else np.matmul)(W, np.ascontiguousarray(X.T), out=out)
 
 
 def forward(net: Shallow, theta: ArrayLike, X: ArrayLike, memory: int | None = None) -> Array:

@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nntk_lib import (
@@ -54,6 +54,9 @@ def test_property_structured_step_is_the_dense_solve_and_the_literal_twin(case, 
     gamma = margin + max(0.0, least) * len(theta) ** (2 * net.beta - 1)  # every block is positive definite
     step = newton_step(net, theta, X, y, gamma)
     _, _, tol = dense(net, theta, X, y, gamma)
+    cancelled = 1 + np.linalg.norm(y) / np.linalg.norm(residual(net, theta, X, y))  # in r = f - y, by either route
+    assume(cancelled < 1e3)
+    tol *= cancelled
     assert tol < 1e-8  # the cases are well conditioned, so the comparison means something
     for twin in (reference.newton_step, reference.newton_step_neuronwise):
         difference = relative(step.delta, twin(net, theta, X, y, gamma))
