@@ -59,6 +59,5 @@ def rank_update(C: Array, U: Array) -> None:
 
 
 def symmetric(C: Array) -> Array:
-    """The symmetric matrix with the lower triangle of C."""
-    low = np.tril(C)
-    return low + np.tril(C, -1).T
+    """The symmetric matrices, on the last two axes, with the lower triangles of C."""
+    return np.tril(C) + np.swapaxes(np.tril(C, -1), -1, -2)

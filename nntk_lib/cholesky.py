@@ -29,7 +29,7 @@ import numpy as np
 from .blas import rank_update, symmetric
 from .checks import Array
 from .shallow import Shallow, preactivations, products
-from .streaming import ROWS, stream
+from .streaming import ENTRIES, NEURONS, ROWS, pieces, stream
 from .structured import Reduction
 
 #: Blocks whose eigenvalues are computed at a time, the most promising first.
@@ -56,30 +56,29 @@ class DefiniteBlocks:
     def __init__(self, net: Shallow, theta: Array, X: Array, r: Array, memory: int | None, dtype=np.float64):
         (m, p), (n, d) = theta.shape, X.shape
         self.net, self.theta, self.X, self.dtype = net, theta, X.astype(dtype), np.dtype(dtype)
+        self.memory, self.XT = memory, np.ascontiguousarray(self.X.T)
         self.scale = m**-net.beta
         self.lower = np.tril_indices(d)
         weights = (self.scale / n * r)[:, None]
         self.outer = (X[:, self.lower[0]] * X[:, self.lower[1]] * weights).T.astype(dtype)
         self.inner = (X * weights).T.astype(dtype)
-        self.sizes = m, n, 7 * n + 3 * p * p, memory  # sigma and its derivatives, the blocks
+        self.sizes = m, n, 2 * n + 3 * p * p  # sigma, sigma', and the blocks
 
-    def _neurons(self, part: slice) -> tuple[Array, ...]:
-        """c, the inputs' side of theta, sigma, sigma' of a slice, and S packed: lower triangle of M, v."""
+    def _stream(self, work, make=lambda: None) -> list:
+        return stream(*self.sizes, work, make, self.memory, NEURONS)
+
+    def _neurons(self, part: slice) -> tuple:
+        """c, a list of (sigma, sigma') for a few neurons at a time, and S packed: the lower triangle of M, and v."""
         rows = self.theta[part].astype(self.dtype, copy=False)
         c = np.ascontiguousarray(rows[:, 0])
-        s, ds, d2s = self.net.act.rows(preactivations(rows, self.X))
-        return c, s, ds, weighted(self.outer, d2s) * c, weighted(self.inner, ds)
-
-    def _regularized(self, M: Array, v: Array, damping: float, rhs: int = 0) -> Array:
-        """Lower triangles of S + damping I, shape (p + rhs, p, neurons), with room for `rhs` right-hand sides."""
-        d, k = v.shape
-        D, start = np.empty((d + 1 + rhs, d + 1, k), v.dtype), 0
-        for a in range(d):
-            D[a, : a + 1] = M[start : start + a + 1]
-            D[a, a] += damping
-            start += a + 1
-        D[d, :d], D[d, d] = v, damping
-        return D
+        M, v = np.empty((len(self.outer), len(c)), self.dtype), np.empty((len(self.inner), len(c)), self.dtype)
+        found = []
+        for few in pieces(len(c), max(1, ENTRIES // len(self.X))):
+            s, ds, d2s = self._rows(preactivations(rows[few], self.X))
+            found.append((few, s, ds))
+            M[:, few], v[:, few] = weighted(self.outer, d2s), weighted(self.inner, ds)
+        M *= c
+        return c, found, M, v
 
     def reduce(self, dampings: Sequence[float]) -> list[Reduction]:
         """First pass: C, and the smallest eigenvalue of the blocks, for every damping.
@@ -89,21 +88,12 @@ class DefiniteBlocks:
         list of Reduction
             Where a block is not positive definite, the capacitance has no rows and the rest is right all the same.
         """
-        m, n, *_ = self.sizes
-        d = self.X.shape[1]
+        n = len(self.X)
 
         def make():
             return SimpleNamespace(C=[np.zeros((n, n)) for _ in dampings], low=0.0, block=0)
 
-        def work(part: slice, state) -> None:
-            c, s, ds, M, v = self._neurons(part)
-            state.low, state.block = self._smallest(M, v, part.start, state.low, state.block)
-            for damping, C in zip(dampings, state.C, strict=True):
-                if state.low + damping > 0:
-                    R = inverse(factor(self._regularized(M, v, damping)))
-                    self._update(C, s, ds, np.ascontiguousarray((R[:, :d] * c).transpose(2, 0, 1)), R[d, d])
-
-        states = stream(*self.sizes[:3], work, make, self.sizes[3])
+        states = self._stream(lambda part, state: self._reduce_slice(part, state, dampings), make)
         best = min(states, key=lambda state: state.low)
         found = []
         for i, damping in enumerate(dampings):
@@ -112,30 +102,29 @@ class DefiniteBlocks:
             found.append(Reduction(damping, C, best.low + damping, best.block, 0))
         return found
 
-    def _update(self, C: Array, s: Array, ds: Array, cR: Array, last: Array) -> None:
-        """C += U^T U for the neurons of a slice, without the factor m^{-beta}; a few of them at a time.
-
-        `cR` is c R without its last column, shape (neurons, p, d), and `last` the last entry of R.
-        """
-        n, (k, p, d) = len(C), cR.shape
+    def _reduce_slice(self, part: slice, state, dampings: Sequence[float]) -> None:
+        c, found, M, v = self._neurons(part)
+        self._smallest(M, v, part.start, state)
+        p, n = len(v) + 1, len(self.X)
         size = max(1, ROWS // (p * n))
-        U = np.empty((min(size, k), p, n), self.dtype)
-        for start in range(0, k, size):
-            few = slice(start, start + size)
-            u = U[: len(s[few])]
-            products(cR[few].reshape(-1, d), self.X, out=u.reshape(-1, n))
-            u *= ds[few, None]
-            u[:, d] += s[few] * last[few, None]
-            rank_update(C, u.reshape(-1, n))
+        U = np.empty((min(size, len(c)), p, n), self.dtype)
+        for damping, C in zip(dampings, state.C, strict=True):
+            if state.low + damping > 0:
+                R = self._inverse_factors(M, v, damping, c)
+                for few, s, ds in found:
+                    for i in pieces(len(s), size):
+                        u, at = U[: i.stop - i.start], slice(few.start + i.start, few.start + i.stop)
+                        self._fill(u, R[at], s[i], ds[i])
+                        rank_update(C, u.reshape(-1, n))
 
-    def _smallest(self, M: Array, v: Array, start: int, low: float, block: int) -> tuple[float, int]:
+    def _smallest(self, M: Array, v: Array, start: int, state) -> None:
         """Smallest eigenvalue of the blocks of S seen so far, and its neuron, by branch and bound.
 
         An eigenvalue of M is at least mu = t/d - ((d-1)/d (|M|^2 - t^2/d))^{1/2} with t = trace M (Wolkowicz and Styan
         1980), and one of S at least (mu - (mu^2 + 4 |v|^2)^{1/2}) / 2. Few blocks need more than that: 1 in 80 at
         p = 11, 1 in 300 at p = 3.
         """
-        d, diagonal = len(v), self.lower[0] == self.lower[1]
+        low, d, diagonal = state.low, len(v), self.lower[0] == self.lower[1]
         norm2, v2 = np.where(diagonal, 1, 2).astype(M.dtype) @ (M * M), (v * v).sum(axis=0)
         left = np.flatnonzero(norm2 + 2 * v2 > low * low * (1 - 1e-6))  # an eigenvalue is at most the Frobenius norm
         norm2, v2, trace = norm2[left], v2[left], M[np.ix_(diagonal, left)].sum(axis=0)
@@ -146,33 +135,67 @@ class DefiniteBlocks:
         left = left[bound[left] < low]
         while len(left):
             few, left = left[:CANDIDATES], left[CANDIDATES:]
-            eigenvalues = np.linalg.eigvalsh(np.moveaxis(self._regularized(M[:, few], v[:, few], 0.0), 2, 0))[:, 0]
+            S = symmetric(np.moveaxis(regularized(M[:, few], v[:, few], 0.0), 2, 0))
+            eigenvalues = np.linalg.eigvalsh(S)[:, 0]
             i = int(np.argmin(eigenvalues))
-            if eigenvalues[i] < low:
-                low, block = float(eigenvalues[i]), start + int(few[i])
-            left = left[bound[left] < low]
-        return low, block
+            if eigenvalues[i] < state.low:
+                state.low, state.block = float(eigenvalues[i]), start + int(few[i])
+            left = left[bound[left] < state.low]
 
     def solve_range(self, damping: float, a: Array) -> Array:
         """Second pass: D^{-1} J^T a, shape (m, p)."""
         out = np.empty(self.theta.shape)
         a = (self.scale * a).astype(self.dtype)
         aX = a[:, None] * self.X
-
-        def work(part: slice, _) -> None:
-            c, s, ds, M, v = self._neurons(part)
-            D = self._regularized(M, v, damping, rhs=1)
-            d = len(v)
-            D[-1, :d] = (ds @ aX).T * c
-            D[-1, d] = s @ a
-            L = factor(D)
-            x = L[-1]
-            for j in range(d, -1, -1):
-                x[j] = (x[j] - (L[j + 1 : -1, j] * x[j + 1 :]).sum(axis=0)) * L[j, j]
-            out[part, 0], out[part, 1:] = x[d], x[:d].T
-
-        stream(*self.sizes[:3], work, memory=self.sizes[3])
+        self._stream(lambda part, _: self._solve_slice(part, damping, a, aX, out))
         return out
+
+    def _solve_slice(self, part: slice, damping: float, a: Array, aX: Array, out: Array) -> None:
+        c, found, M, v = self._neurons(part)
+        b = np.empty((len(v) + 1, len(c)), self.dtype)
+        for few, s, ds in found:
+            b[:-1, few], b[-1, few] = (ds @ aX).T, s @ a
+        b[:-1] *= c
+        out[part] = self._solve(M, v, damping, b)
+
+    # Four operations that :mod:`nntk_lib.compiled` has as well.
+
+    def _rows(self, z: Array) -> tuple[Array, ...]:
+        """sigma, sigma', sigma''."""
+        return self.net.act.rows(z)
+
+    def _inverse_factors(self, M: Array, v: Array, damping: float, c: Array) -> Array:
+        """R = L^{-1} for every neuron, its columns but the last one times c; shape (neurons, p, p)."""
+        R = inverse(factor(regularized(M, v, damping)))
+        R[:, :-1] *= c
+        return np.ascontiguousarray(R.transpose(2, 0, 1))
+
+    def _fill(self, u: Array, R: Array, s: Array, ds: Array) -> None:
+        """The rows U of a few neurons, without the factor m^{-beta}, into u of shape (neurons, p, n)."""
+        k, p, n = u.shape
+        products(np.ascontiguousarray(R[:, :, :-1]).reshape(-1, p - 1), self.X, out=u.reshape(-1, n))
+        u *= ds[:, None]
+        u[:, -1] += s * R[:, -1, -1, None]
+
+    def _solve(self, M: Array, v: Array, damping: float, b: Array) -> Array:
+        """D^{-1} b for b of shape (p, neurons), as rows of theta: the output weight first."""
+        L = factor(np.concatenate([regularized(M, v, damping), b[None]]))
+        x = L[-1]
+        for j in range(len(x) - 1, -1, -1):
+            x[j] = (x[j] - (L[j + 1 : -1, j] * x[j + 1 :]).sum(axis=0)) * L[j, j]
+        return np.roll(x, 1, axis=0).T
+
+
+def regularized(M: Array, v: Array, damping: float) -> Array:
+    """Lower triangles of S + damping I, shape (p, p, neurons), from their packed parts."""
+    d, k = v.shape
+    D, start = np.empty((d + 1, d + 1, k), v.dtype), 0
+    for a in range(d):
+        D[a, : a + 1] = M[start : start + a + 1]
+        D[a, a] += damping
+        start += a + 1
+    D[d, :d], D[d, d] = v, damping
+    return D
 
 
 def factor(D: Array) -> Array:
@@ -192,8 +215,10 @@ def factor(D: Array) -> Array:
 
 
 def weighted(W: Array, rows: Array) -> Array:
-    """W rows^T, shape (q, neurons): sums over the samples with q weights. OpenBLAS is 2 to 3 times as fast the other way
-    round if q is at most 3."""
+    """W rows^T, shape (q, neurons): sums over the samples with q weights.
+
+    OpenBLAS is 2 to 3 times as fast the other way round if q is at most 3.
+    """
     return W @ rows.T if len(W) > 3 else np.ascontiguousarray((rows @ np.ascontiguousarray(W.T)).T)
 
 

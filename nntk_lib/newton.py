@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .checks import Array, ParameterError, positive, warn_a1
-from .cholesky import DefiniteBlocks
+from .compiled import definite_blocks
 from .cost import break_even
 from .curvature import hessian, structured_hessian
 from .damping import parameter_damping
@@ -66,7 +66,7 @@ def newton_steps(
     with one_blas_thread():
         r = residual(net, theta, X, y)
         dampings = [parameter_damping(g, m, net.beta) for g in gammas]
-        blocks = DefiniteBlocks(net, theta, inputs, r, memory, dtype)
+        blocks = definite_blocks(net, theta, inputs, r, memory, dtype)
         found = blocks.reduce(dampings)
         if indefinite == "raise":
             for gamma, reduction in zip(gammas, found, strict=True):

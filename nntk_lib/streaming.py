@@ -28,12 +28,19 @@ State = TypeVar("State")
 #: Default budget for temporaries, in bytes.
 MEMORY = 2**27
 
-#: Entries of one temporary of shape (neurons, samples), and neurons of a slice: 2^18 doubles are 2 MiB. Small slices
-#: cost calls (512 neurons: 1.4 times the time for p = 11, n = 100), larger ones leave the caches.
-ENTRIES, NEURONS = 2**18, 2**12
+#: Entries of one temporary of shape (neurons, samples): 2^17 doubles are 1 MiB. Larger ones leave the caches, smaller
+#: ones cost calls.
+ENTRIES = 2**17
+
+#: Neurons whose small matrices are handled at a time. Two threads that make many short calls wait for the interpreter's
+#: lock: with 512 neurons a step at p = 11, n = 100 takes 1.4 times as long.
+NEURONS = 2**13
 
 #: Entries of an array that one product writes and the next one reads: 2^17 doubles are 1 MiB, and stay in the cache.
 ROWS = 2**17
+
+#: Neurons that share a factorization in :mod:`nntk_lib.lanes`: eight doubles are the longest vector of today's cores.
+LANES = 8
 
 #: Below this many entries a second thread costs more than it brings.
 SMALL = 2**15
@@ -72,7 +79,7 @@ def one_blas_thread():
     return _pools().limit(limits=1, user_api="blas")
 
 
-def slice_size(m: int, n: int, floats: int, memory: int | None = None, workers: int = 1) -> int:
+def slice_size(m: int, n: int, floats: int, memory: int | None = None, workers: int = 1, most: int = 0) -> int:
     """Number of neurons in a slice.
 
     Parameters
@@ -83,6 +90,8 @@ def slice_size(m: int, n: int, floats: int, memory: int | None = None, workers: 
         Floats that `work` keeps for one neuron.
     memory : int, optional
         Budget in bytes for all workers together; `MEMORY` if not given.
+    most : int, optional
+        Largest size; by default arrays of shape (neurons, n) have `ENTRIES` entries.
 
     Raises
     ------
@@ -96,14 +105,18 @@ def slice_size(m: int, n: int, floats: int, memory: int | None = None, workers: 
             f"memory = {memory} bytes is too little: one neuron with {n} samples needs {8 * floats} bytes of "
             "temporaries. Allow more, or leave memory out."
         )
-    return min(fit, m, NEURONS, max(1, ENTRIES // n))
+    return min(fit, m, most or max(1, ENTRIES // n))
 
 
 def sliced(m: int, n: int, floats: int, memory: int | None = None) -> Iterator[slice]:
     """The slices of the neuron axis one after the other, for what is not worth threads."""
-    size = slice_size(m, n, floats, memory)
-    for start in range(0, m, size):
-        yield slice(start, min(start + size, m))
+    return pieces(m, slice_size(m, n, floats, memory))
+
+
+def pieces(k: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover ``range(k)``."""
+    for start in range(0, k, size):
+        yield slice(start, min(start + size, k))
 
 
 def stream(
@@ -113,12 +126,13 @@ def stream(
     work: Callable[[slice, State], None],
     make: Callable[[], State] = lambda: None,
     memory: int | None = None,
+    most: int = 0,
 ) -> list[State]:
     """Call ``work(part, state)`` for slices `part` that cover ``range(m)``, on all cores.
 
     Parameters
     ----------
-    m, n, floats, memory
+    m, n, floats, memory, most
         See :func:`slice_size`.
     work : callable
         Adds to `state`, or writes the rows `part` of an array.
@@ -131,9 +145,9 @@ def stream(
         The states of the workers, always in the order of their neurons: equal cores give equal results.
     """
     workers = cores() if m * n > SMALL else 1
-    while workers > 1 and slice_size(m, n, floats, memory, workers) < 1:
+    while workers > 1 and slice_size(m, n, floats, memory, workers, most) < 1:
         workers -= 1
-    size = slice_size(m, n, floats, memory, workers)
+    size = slice_size(m, n, floats, memory, workers, most)
     edges = [m * i // workers for i in range(workers + 1)]
 
     def run(i: int) -> State:
