@@ -56,7 +56,7 @@ class DefiniteBlocks:
     def __init__(self, net: Shallow, theta: Array, X: Array, r: Array, memory: int | None, dtype=np.float64):
         (m, p), (n, d) = theta.shape, X.shape
         self.net, self.theta, self.X, self.dtype = net, theta, X.astype(dtype), np.dtype(dtype)
-        self.memory, self.XT = memory, np.ascontiguousarray(self.X.T)
+        self.memory, self.most, self.XT = memory, NEURONS, np.ascontiguousarray(self.X.T)
         self.scale = m**-net.beta
         self.lower = np.tril_indices(d)
         weights = (self.scale / n * r)[:, None]
@@ -65,7 +65,7 @@ class DefiniteBlocks:
         self.sizes = m, n, 2 * n + 3 * p * p  # sigma, sigma', and the blocks
 
     def _stream(self, work, make=lambda: None) -> list:
-        return stream(*self.sizes, work, make, self.memory, NEURONS)
+        return stream(*self.sizes, work, make, self.memory, self.most)
 
     def _neurons(self, part: slice) -> tuple:
         """c, a list of (sigma, sigma') for a few neurons at a time, and S packed: the lower triangle of M, and v."""
@@ -124,15 +124,9 @@ class DefiniteBlocks:
         1980), and one of S at least (mu - (mu^2 + 4 |v|^2)^{1/2}) / 2. Few blocks need more than that: 1 in 80 at
         p = 11, 1 in 300 at p = 3.
         """
-        low, d, diagonal = state.low, len(v), self.lower[0] == self.lower[1]
-        norm2, v2 = np.where(diagonal, 1, 2).astype(M.dtype) @ (M * M), (v * v).sum(axis=0)
-        left = np.flatnonzero(norm2 + 2 * v2 > low * low * (1 - 1e-6))  # an eigenvalue is at most the Frobenius norm
-        norm2, v2, trace = norm2[left], v2[left], M[np.ix_(diagonal, left)].sum(axis=0)
-        mu = trace / d - np.sqrt(np.maximum((d - 1) / d * (norm2 - trace**2 / d), 0))
-        bound = np.full(M.shape[1], np.inf)
-        bound[left] = (mu - np.sqrt(mu * mu + 4 * v2)) / 2 * (1 + 1e-6)  # and rounding
+        bound = self._bounds(M, v) * (1 + 1e-6)  # and rounding
+        left = np.flatnonzero(bound < state.low)
         left = left[np.argsort(bound[left])]
-        left = left[bound[left] < low]
         while len(left):
             few, left = left[:CANDIDATES], left[CANDIDATES:]
             S = symmetric(np.moveaxis(regularized(M[:, few], v[:, few], 0.0), 2, 0))
@@ -158,11 +152,18 @@ class DefiniteBlocks:
         b[:-1] *= c
         out[part] = self._solve(M, v, damping, b)
 
-    # Four operations that :mod:`nntk_lib.compiled` has as well.
+    # Five operations that :mod:`nntk_lib.compiled` has as well.
 
     def _rows(self, z: Array) -> tuple[Array, ...]:
         """sigma, sigma', sigma''."""
         return self.net.act.rows(z)
+
+    def _bounds(self, M: Array, v: Array) -> Array:
+        """Lower bounds of the eigenvalues of the blocks of S, one a neuron; see `_smallest`."""
+        d, diagonal = len(v), self.lower[0] == self.lower[1]
+        norm2, trace = np.where(diagonal, 1, 2).astype(M.dtype) @ (M * M), diagonal.astype(M.dtype) @ M
+        mu = trace / d - np.sqrt(np.maximum((d - 1) / d * (norm2 - trace**2 / d), 0))
+        return (mu - np.sqrt(mu * mu + 4 * (v * v).sum(axis=0))) / 2
 
     def _inverse_factors(self, M: Array, v: Array, damping: float, c: Array) -> Array:
         """R = L^{-1} for every neuron, its columns but the last one times c; shape (neurons, p, p)."""

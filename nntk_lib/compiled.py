@@ -21,6 +21,9 @@ from .checks import Array
 from .cholesky import DefiniteBlocks
 from .streaming import LANES, SMALL
 
+#: Up to this many inputs the product in U is compiled as well; then BLAS is faster.
+FILL = 4
+
 
 def available() -> bool:
     """Whether Numba is installed and not switched off by NNTK_COMPILED=0."""
@@ -36,6 +39,10 @@ def definite_blocks(net, theta: Array, X: Array, r: Array, memory: int | None, d
 class CompiledBlocks(DefiniteBlocks):
     """`DefiniteBlocks` with compiled loops; see there for the arguments and results of each."""
 
+    def __init__(self, net, theta: Array, X: Array, r: Array, memory: int | None, dtype=np.float64):
+        super().__init__(net, theta, X, r, memory, dtype)
+        self.most = 0  # the small slices of `stream`: with few calls they may fit the caches
+
     def _rows(self, z: Array) -> tuple[Array, ...]:
         if self.net.act is not tanh:
             return tuple(np.ascontiguousarray(row) for row in super()._rows(z))
@@ -44,15 +51,25 @@ class CompiledBlocks(DefiniteBlocks):
         lanes().tanh_derivatives(s.ravel(), ds.ravel(), d2s.ravel())
         return s, ds, d2s
 
+    def _bounds(self, M: Array, v: Array) -> Array:
+        bound = np.empty(M.shape[1], self.dtype)
+        lanes().bounds(M, v, bound)
+        return bound
+
     def _inverse_factors(self, M: Array, v: Array, damping: float, c: Array) -> Array:
         if len(c) < LANES:
             return super()._inverse_factors(M, v, damping, c)
-        R = np.empty((len(c), len(v) + 1, len(v) + 1), self.dtype)
+        R = np.zeros((len(c), len(v) + 1, len(v) + 1), self.dtype)
         lanes().inverse_factors(M, v, self.dtype.type(damping), c, R)
         return R
 
     def _fill(self, u: Array, R: Array, s: Array, ds: Array) -> None:
-        lanes().fill(R, self.XT, s, ds, u)
+        if len(self.XT) <= FILL:
+            lanes().fill(R, self.XT, s, ds, u)
+        else:
+            k, p, n = u.shape
+            np.matmul(np.ascontiguousarray(R[:, :, :-1]).reshape(-1, p - 1), self.XT, out=u.reshape(-1, n))
+            lanes().finish(R, s, ds, u)
 
     def _solve(self, M: Array, v: Array, damping: float, b: Array) -> Array:
         if b.shape[1] < LANES:

@@ -23,6 +23,23 @@ def tanh_derivatives(s, ds, d2s):  # pragma: no cover
 
 
 @compile
+def bounds(M, v, bound):  # pragma: no cover
+    """Lower bounds of the eigenvalues of the blocks of S, one a neuron."""
+    d = len(v)
+    for i in range(len(bound)):
+        norm2, trace, v2 = 0.0, 0.0, 0.0
+        t = 0
+        for a in range(d):
+            for b in range(a + 1):
+                norm2 += (1 if a == b else 2) * M[t, i] * M[t, i]
+                t += 1
+            trace += M[t - 1, i]
+            v2 += v[a, i] * v[a, i]
+        mu = trace / d - np.sqrt(max((d - 1) / d * (norm2 - trace * trace / d), 0.0))
+        bound[i] = (mu - np.sqrt(mu * mu + 4 * v2)) / 2
+
+
+@compile
 def factor(M, v, damping, start, L):  # pragma: no cover
     """Cholesky factors of the blocks of LANES neurons; on the diagonal the inverses of the pivots."""
     d = len(v)
@@ -91,6 +108,19 @@ def fill(cR, XT, s, ds, U):  # pragma: no cover
         w = cR[i, p - 1, p - 1]
         for j in range(n):
             U[i, p - 1, j] += w * s[i, j]
+
+
+@compile
+def finish(cR, s, ds, U):  # pragma: no cover
+    """What is left of `fill` when U holds c R X^T."""
+    k, p, n = U.shape
+    for i in range(k):
+        for a in range(p - 1):
+            for j in range(n):
+                U[i, a, j] *= ds[i, j]
+        w = cR[i, p - 1, p - 1]
+        for j in range(n):
+            U[i, p - 1, j] = U[i, p - 1, j] * ds[i, j] + w * s[i, j]
 
 
 @compile

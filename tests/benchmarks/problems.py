@@ -1,0 +1,103 @@
+"""The problem that every method of a case gets, and the form in which a method answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One set of arrays, the same bytes in every process.
+
+    Attributes
+    ----------
+    m, d, n : int
+        Neurons, inputs, samples. There is no bias, so that a neuron has exactly d + 1 parameters.
+    gamma : float
+        The damping in parameter space is gamma m^{1 - 2 beta}.
+    inputs : {"box", "normal"}
+        Uniform in [-1, 1]^d, beyond ten inputs shrunk to their mean square norm at ten; or standard normal.
+    labels : {"smooth", "quiet"}
+        A smooth function of the input, which leaves a residual of order one; or the outputs of the network plus noise
+        of size 1e-4, as late in training: then the blocks of D are definite for every gamma above about 1e-5.
+    act : str
+    beta : float
+    """
+
+    m: int = 0
+    d: int = 1
+    n: int = 1
+    gamma: float = 0.3
+    inputs: str = "box"
+    labels: str = "smooth"
+    act: str = "tanh"
+    beta: float = 0.75
+
+    @cached_property
+    def X(self):
+        """Samples, shape (n, d)."""
+        rng = np.random.default_rng([self.d, self.n])
+        if self.inputs == "normal":
+            return rng.standard_normal((self.n, self.d))
+        return rng.uniform(-1, 1, (self.n, self.d)) * min(1.0, (10 / self.d) ** 0.5)
+
+    @cached_property
+    def net(self):
+        from nntk_lib import Shallow
+
+        return Shallow(self.act, beta=self.beta, bias=False)
+
+    @cached_property
+    def theta(self):
+        from nntk_lib import init
+
+        return init(self.net, self.m, self.d, rng=0)
+
+    @cached_property
+    def y(self):
+        """Labels, shape (n,)."""
+        rng = np.random.default_rng(1)
+        if self.labels == "quiet":
+            from nntk_lib import forward
+
+            return forward(self.net, self.theta, self.X) + 1e-4 * rng.standard_normal(self.n)
+        return np.sin(2 * self.X @ rng.standard_normal(self.d)) + 0.5 * np.cos(3 * self.X[:, 0])
+
+    @property
+    def scale(self) -> float:
+        """The factor m^{-beta} of the outputs."""
+        return self.m**-self.beta
+
+    @property
+    def damping(self) -> float:
+        """gamma m^{1 - 2 beta}."""
+        return self.gamma * self.m ** (1 - 2 * self.beta)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a method answers to a problem.
+
+    Attributes
+    ----------
+    call : callable
+        What is timed, from arrays in memory to a finished result in memory.
+    warm : callable or None
+        Done once before the first timing (compilation, thread pools); `call` itself if None.
+    quantity : str or None
+        What the result is. The first method of a case that gives it gives the reference; None is not compared.
+    array : callable
+        From the result to the array that is compared.
+    info : callable
+        From the result to more entries of the record, for example the number of iterations.
+    """
+
+    call: Callable[[], object]
+    warm: Callable[[], object] | None = None
+    quantity: str | None = "step"
+    array: Callable[[object], np.ndarray] = np.asarray
+    info: Callable[[object], dict] = lambda value: {}
