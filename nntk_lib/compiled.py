@@ -81,6 +81,6 @@ class CompiledBlocks(DefiniteBlocks):
 
 def lanes():
     """The compiled functions; importing them imports Numba."""
-    from . import lanes
+    from . import _lanes
 
-    return lanes
+    return _lanes

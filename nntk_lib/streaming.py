@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
@@ -39,7 +39,7 @@ NEURONS = 2**13
 #: Entries of an array that one product writes and the next one reads: 2^17 doubles are 1 MiB, and stay in the cache.
 ROWS = 2**17
 
-#: Neurons that share a factorization in :mod:`nntk_lib.lanes`: eight doubles are the longest vector of today's cores.
+#: Neurons that share a factorization in `nntk_lib/_lanes.py`: eight doubles are the longest vector of today's cores.
 LANES = 8
 
 #: Below this many entries a second thread costs more than it brings.
@@ -68,6 +68,15 @@ def _pools():
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()  # kept: looking for the libraries takes longer than a small step
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor()  # kept: starting a thread takes as long as a gradient at m = 10^3
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of its parent's threads
 
 
 def one_blas_thread():
@@ -157,8 +166,10 @@ def stream(
         return state
 
     with one_blas_thread():
-        if workers == 1:
-            return [run(0)]
-        with ThreadPoolExecutor(workers) as pool:
-            # the context carries numpy's errstate into the threads
-            return [task.result() for task in [pool.submit(copy_context().run, run, i) for i in range(workers)]]
+        # the context carries numpy's errstate into the threads; this one takes the first range itself
+        tasks = [_threads().submit(copy_context().run, run, i) for i in range(1, workers)]
+        try:
+            first = run(0)
+        finally:
+            wait(tasks)
+        return [first, *(task.result() for task in tasks)]

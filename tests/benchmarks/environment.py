@@ -7,7 +7,8 @@ import os
 import platform
 from importlib import metadata
 
-PACKAGES = ["nntk-lib", "numpy", "scipy", "numba", "jax", "jaxlib", "torch", "curvlinops-for-pytorch", "neural-tangents"]
+PACKAGES = ["nntk-lib", "numpy", "scipy", "numba", "jax", "jaxlib", "torch", "curvlinops-for-pytorch"]
+PACKAGES += ["neural-tangents"]
 
 
 def machine() -> dict:

@@ -34,21 +34,26 @@ def gradient(problem: Problem) -> Run:
     return Run(lambda: nntk_lib.gradient(*given), quantity="gradient")
 
 
-def dense(problem: Problem) -> Run:
-    """The same step without its structure: the Hessian as one matrix, and a Cholesky solve."""
-    from scipy.linalg import cho_factor, cho_solve
-
+def assembled(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """The regularized Hessian as one matrix, and the gradient."""
     net, theta, X, y = problem.net, problem.theta, problem.X, problem.y
     m, p = theta.shape
+    r = nntk_lib.residual(net, theta, X, y)
+    J = nntk_lib.jacobian(net, theta, X).reshape(len(y), m * p)
+    H = J.T @ J
+    H /= len(y)
+    i = np.arange(m)
+    H.reshape(m, p, m, p)[i, :, i, :] += nntk_lib.curvature_blocks(net, theta, X, r) + problem.damping * np.eye(p)
+    return H, J.T @ r / len(y)
+
+
+def dense(problem: Problem) -> Run:
+    """The same step without its structure: a Cholesky solve with the whole matrix."""
+    from scipy.linalg import cho_factor, cho_solve
 
     def step():
-        r = nntk_lib.residual(net, theta, X, y)
-        J = nntk_lib.jacobian(net, theta, X).reshape(len(y), m * p)
-        H = J.T @ J / len(y)
-        blocks = nntk_lib.curvature_blocks(net, theta, X, r) + problem.damping * np.eye(p)
-        i = np.arange(m)
-        H.reshape(m, p, m, p)[i, :, i, :] += blocks
-        return -cho_solve(cho_factor(H.T, overwrite_a=True), J.T @ r / len(y)).reshape(m, p)
+        H, g = assembled(problem)
+        return -cho_solve(cho_factor(H.T, overwrite_a=True), g).reshape(problem.theta.shape)
 
     return Run(step, warm=lambda: None)
 

@@ -88,6 +88,17 @@ def curvlinops_conjugate(problem: Problem, tol: float = 1e-8) -> Run:
     return Run(lambda: step(tol), warm=lambda: step(0.9), array=array, info=lambda found: {"iterations": found[1]})
 
 
+def cholesky(problem: Problem) -> Run:
+    """The assembled Hessian, factored by PyTorch: OpenBLAS's Cholesky ended the process at order 22,528."""
+    from ours import assembled
+
+    def step():
+        H, g = map(torch.from_numpy, assembled(problem))
+        return -torch.cholesky_solve(g[:, None], torch.linalg.cholesky(H))
+
+    return Run(step, warm=lambda: None, array=lambda v: v.numpy().reshape(problem.theta.shape))
+
+
 def dense(problem: Problem, batch: int = 8) -> Run:
     """torch.func's Hessian, reverse over reverse in batches of rows, and a Cholesky solve."""
     theta, X, y = tensors(problem)

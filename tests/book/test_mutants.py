@@ -12,14 +12,20 @@ from sources import BOOK, ROOT
 
 # name: (module, what is replaced, by what); the library's tests of a module are in the file named below
 NEWTON, KERNELS, GRAM, WIDTH = "test_newton.py", "test_kernels.py", "test_shallow_gram.py", "test_finite_width.py"
-TESTS = {"curvature": NEWTON, "damping": NEWTON, "kernels": KERNELS, "gram": GRAM}
+TESTS = {"curvature": NEWTON, "cholesky": NEWTON, "damping": NEWTON, "kernels": KERNELS, "gram": GRAM}
 TESTS |= dict.fromkeys(("constants", "definiteness", "errors", "shallow"), WIDTH)
 BLOCKS = "return S * width**-net.beta"
+WEIGHTS = "weights = (self.scale / n * r)[:, None]"
 MUTANTS = {
     "residual curvature dropped": ("curvature", BLOCKS, "return 0 * S * width**-net.beta"),
     "sign of the residual curvature flipped": ("curvature", BLOCKS, "return -S * width**-net.beta"),
     "factor n lost in the residual curvature": ("curvature", "X, r / len(r), m, rows)", "X, r, m, rows)"),
     "factor n lost in the low-rank part": ("curvature", "m**-net.beta / np.sqrt(len(X))", "m**-net.beta"),
+    "residual curvature dropped, fast": ("cholesky", WEIGHTS, "weights = (0 * r)[:, None]"),
+    "sign of the residual curvature flipped, fast": ("cholesky", WEIGHTS, "weights = (-self.scale / n * r)[:, None]"),
+    "factor n lost in the residual curvature, fast": ("cholesky", WEIGHTS, "weights = (self.scale * r)[:, None]"),
+    "factor n lost in the low-rank part, fast": ("cholesky", "* (self.scale**2 / n)", "* self.scale**2"),
+    "first in place of the second derivative, fast": ("cholesky", "(self.outer, d2s)", "(self.outer, ds)"),
     "gamma not scaled with the width": ("damping", "return gamma * m ** (1 - 2 * beta)", "return gamma"),
     "factor n lost between the two dampings": ("damping", "return n * damping", "return damping"),
     "first in place of the second derivative": ("curvature", "_, ds, d2s = rows", "_, ds, _ = rows; d2s = ds"),
@@ -64,9 +70,9 @@ for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
 
 
 def environment(folder) -> dict[str, str]:
-    """The library in `folder` goes before the installed one; frames and records are off."""
+    """The library in `folder` goes before the installed one; frames, records and compiled loops are off."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("NNTK_")}
-    return {**env, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**env, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "NNTK_COMPILED": "0"}
 
 
 @pytest.fixture
