@@ -2,7 +2,7 @@ r"""The passes of :mod:`nntk_lib.cholesky` with their loops over neurons compile
 
 numpy makes about a hundred calls for a slice of neurons, each of which reads and writes arrays and takes the
 interpreter's lock; here the Cholesky factors, their inverses and the rows of U = R J^T are one call each, and two
-threads do not wait for each other. At m = 10^5 with n = 100 samples a step takes half the time for d = 1 and 2 inputs.
+threads do not wait for each other. At m = 10^5, n = 100 a step takes two thirds of the time for one and two inputs.
 :class:`~nntk_lib.cholesky.DefiniteBlocks` is the twin in numpy, used without Numba (in the browser), for small
 problems, or if NNTK_COMPILED=0.
 

@@ -117,8 +117,8 @@ def newton_step(
     memory : int, optional
         Bytes of temporaries (128 MiB if not given); the result changes by rounding only.
     dtype : dtype
-        ``np.float32`` does the work on the neurons in single precision, in about 0.6 of the time. The relative error of
-        the step is then about 1e-6 (1 + 1/gamma) for data of order one, in place of 1e-14.
+        ``np.float32`` does the work on the neurons in single precision, in about two thirds of the time. The relative
+        error of the step is then up to 1e-6 (1 + 1/gamma) for data of order one, in place of 1e-14.
     solver : {"direct", "cg", "auto"}
         The structured solve; conjugate gradients, whose time depends on the data and on gamma, and which check
         definiteness along their own directions only; or conjugate gradients for as many products as take as long as

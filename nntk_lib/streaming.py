@@ -50,8 +50,10 @@ def cores() -> int:
     """Threads that share the work: NNTK_THREADS if set, else the cores this process may use (one in the browser)."""
     if sys.platform == "emscripten":
         return 1
-    if "NNTK_THREADS" in os.environ:
-        return max(1, int(os.environ["NNTK_THREADS"]))
+    if asked := os.environ.get("NNTK_THREADS"):
+        if not asked.isdecimal() or int(asked) < 1:
+            raise ParameterError(f"NNTK_THREADS = {asked!r} must be a positive integer. Unset it to use every core.")
+        return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

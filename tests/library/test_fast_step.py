@@ -225,7 +225,11 @@ def test_number_of_threads_changes_rounding_only(monkeypatch):
 
 
 def test_cores_of_this_process_or_of_a_browser(monkeypatch):
-    monkeypatch.delenv("NNTK_THREADS", raising=False)
+    for wrong in ("0", "-1", "many"):
+        monkeypatch.setenv("NNTK_THREADS", wrong)
+        with pytest.raises(ParameterError, match=f"NNTK_THREADS = '{wrong}' must be a positive integer"):
+            streaming.cores()
+    monkeypatch.delenv("NNTK_THREADS")
     assert streaming.cores() >= 1
     monkeypatch.setattr(streaming.sys, "platform", "emscripten")
     assert streaming.cores() == 1
