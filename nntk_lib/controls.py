@@ -139,10 +139,11 @@ def control_html(figure: str, key: str, control: Control) -> str:
         options = [f'<option value="{i}"{marks[i]}>{text}</option>' for i, text in enumerate(texts)]
         return f"{head}<select {attributes}>{''.join(options)}</select></div>"
     button = _play_button(identity, label, control.interval) if control.kind == "play" else ""
+    longest = max(map(len, texts))  # room for it at once: a track that shrinks under the pointer loses it
     return (
         f'{head}{button}<input type="range" {attributes} min="0" max="{len(texts) - 1}" step="1" '
         f'value="{start}" aria-valuetext="{texts[start]}">'
-        f'<output for="{identity}" aria-live="off">{texts[start]}</output></div>'
+        f'<output for="{identity}" aria-live="off" style="min-width:{longest}ch">{texts[start]}</output></div>'
     )
 
 
