@@ -12,6 +12,7 @@ Eight neurons share a factorization: the innermost loops run over them, so that 
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -25,9 +26,14 @@ from .streaming import LANES, SMALL
 FILL = 4
 
 
+@cache
+def _installed() -> bool:
+    return find_spec("numba") is not None
+
+
 def available() -> bool:
     """Whether Numba is installed and not switched off by NNTK_COMPILED=0."""
-    return os.environ.get("NNTK_COMPILED") != "0" and find_spec("numba") is not None
+    return os.environ.get("NNTK_COMPILED") != "0" and _installed()
 
 
 def definite_blocks(net, theta: Array, X: Array, r: Array, memory: int | None, dtype=np.float64) -> DefiniteBlocks:
