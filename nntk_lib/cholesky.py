@@ -11,8 +11,8 @@ The columns of J^T are m^{-beta} (c sigma'(z_j) x_j, sigma(z_j)). With R = L^{-1
 
 need one product R X^T; they are added to C = J D^{-1} J^T / n = sum over neurons of U^T U / n, p n^2 multiplications a
 neuron, which is most of the work. A second pass factors the blocks again and solves; keeping them would take p^2/2
-floats a neuron. The slow literal twins are :meth:`nntk_lib.structured.BlockDiagPlusLowRank.reduce` and
-``solve_range``, by eigenvalues, which also treat indefinite blocks.
+floats a neuron. The slow literal twin is :mod:`nntk_lib.structured`, by eigenvalues; it treats indefinite blocks as
+well.
 
 Neurons are on the last axis of the small matrices, so that each operation is one call for thousands of them: LAPACK's
 loop over blocks takes 9 times as long at p = 3 and 4.5 times at p = 11, as long at p = 100. Closed forms for p = 2 and
