@@ -1,9 +1,10 @@
 r"""Phase diagrams over width and regularization.
 
-One network is drawn for every width. One eigendecomposition of its blocks serves all gamma, see
-:mod:`nntk_lib.structured`, so a diagram of W widths and G values of gamma costs W decompositions, W G small systems,
-and memory for one width. Three questions are answered for every pair: is D positive definite (gamma against gamma*)?
-does the step descend (the sign of grad L . Delta)? and how far does one full step get (L(theta + Delta) / L(theta))?
+One network is drawn for every width. Its blocks are computed once for all gamma; where they are definite a Cholesky
+factorization serves one gamma, and one eigendecomposition serves all gamma where they are not. So a diagram of W widths
+and G values of gamma costs at most W decompositions, W G small systems, and memory for one width. Three questions are
+answered for every pair: is D positive definite (gamma against gamma*)? does the step descend (the sign of
+grad L . Delta)? and how far does one full step get (L(theta + Delta) / L(theta))?
 """
 
 from __future__ import annotations
