@@ -1,45 +1,80 @@
-"""Second-order training of wide neural networks: exact regularized Newton steps, tangent kernels and their limits.
+"""Second-order training of wide neural networks: exact Newton and Gauss-Newton steps, tangent kernels and their limits.
 
-One notation everywhere: m hidden units, n samples, d inputs, p parameters per neuron; the loss is 1/(2n) times the sum
-of squared residuals. Start with ``Shallow``, ``init`` and ``newton_step``; the book explains the rest.
+One idea: a network at a point is its *tangent*, the outputs f and the Jacobian J as products. ``net.at(theta, X)``
+gives it; a *direction* (``Newton``, ``GaussNewton``, ``Gradient``, ...) takes a tangent, a *loss* and targets to a
+step; ``train`` and ``flow`` follow it. One notation everywhere: m hidden units, n samples, d inputs, p parameters per
+neuron, P parameters.
+
+What is not listed here is in the rooms: ``nntk_lib.data``, ``losses``, ``networks``, ``methods``, ``training``
+(recorders), ``verbs``, ``limits``, ``theory``, ``geometry``, ``features``, ``linalg``, ``exceptions``, ``reference``
+(slow literal twins), and ``book`` (figures, explorers, the claims ledger), which the library itself never imports.
 """
 
-from . import reference
-from .activations import ACTIVATIONS, Activation, erf, relu, shifted, sigmoid, silu, sine, softplus, tanh
-from .checks import (
-    AssumptionWarning,
-    ClaimError,
-    CollinearSamplesError,
-    NNTKError,
-    NonFiniteError,
-    NotPositiveDefiniteError,
-    ParameterError,
-    ShapeError,
-    SingularKernelError,
-    StepSizeError,
-)
-from .constants import APriori, a_priori, curvature_constant, curvature_level, jacobian_constant
-from .curvature import curvature_blocks, hessian
-from .damping import parameter_damping, sample_damping
-from .data import Data, circle, diabetes, frequency_errors, interval, teacher_student
-from .definiteness import Certificate, certify, safe_gamma
-from .dual import dual_activation
-from .errors import PathError, path_error
-from .explore import Explorer, choice, explorer, play, slider
-from .gram import cross_gram, empirical_ntk, gradient, gram, j_dot, jt_dot
-from .iterative import hessian_vector
-from .kernels import limit_ntk, nntk
-from .ledger import check
-from .limits import LimitPath, Modes, eigenmodes, interpolant, max_alpha, mode_factor, trajectory
-from .newton import newton_kernel, newton_step, newton_steps
-from .phase import PhaseDiagram, phase_diagram
-from .plotting import METHODS, style, use_style
-from .rates import Rate, fit_rate
-from .rules import safe_newton_step
-from .shallow import C_MAX, Shallow, forward, init, jacobian, loss, residual
-from .steps import Step, gauss_newton_step, gradient_step
-from .structured import BlockDiagPlusLowRank, SingularSystemError
-from .train import History, train
+from .data import Data, circle, interval
+from .exceptions import NNTKError
+from .flow import flow
+from .limits.dynamics import trajectory
+from .limits.kernels import limit_ntk
+from .losses import CrossEntropy, LogCosh, Logistic, Square, WeightedSquare
+from .methods.baselines import KFAC, Adam, Momentum
+from .methods.damping import Constant, Convex, GainRatio, Gamma, Smallest
+from .methods.gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
+from .methods.levenberg import LevenbergMarquardt
+from .methods.newton import Newton, newton_kernel, newton_step
+from .methods.threshold import AboveThreshold, safe_gamma
+from .networks.activations import Activation, silu
+from .networks.base import jacobian
+from .networks.conv import Residual
+from .networks.deep import Deep
+from .networks.shallow.spec import Shallow
+from .training import Batches, train
+from .verbs import empirical_ntk, forward, gradient, gram, hessian, loss, residual
 
 __version__ = "0.1.0"
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "AboveThreshold",
+    "Activation",
+    "Adam",
+    "Batches",
+    "Constant",
+    "Convex",
+    "CrossEntropy",
+    "Data",
+    "Deep",
+    "GainRatio",
+    "Gamma",
+    "GaussNewton",
+    "Gradient",
+    "KFAC",
+    "LevenbergMarquardt",
+    "LogCosh",
+    "Logistic",
+    "Momentum",
+    "NNTKError",
+    "Newton",
+    "Residual",
+    "Shallow",
+    "Smallest",
+    "Square",
+    "WeightedSquare",
+    "circle",
+    "empirical_ntk",
+    "flow",
+    "forward",
+    "gauss_newton_step",
+    "gradient",
+    "gradient_step",
+    "gram",
+    "hessian",
+    "interval",
+    "jacobian",
+    "limit_ntk",
+    "loss",
+    "newton_kernel",
+    "newton_step",
+    "residual",
+    "safe_gamma",
+    "silu",
+    "train",
+    "trajectory",
+]

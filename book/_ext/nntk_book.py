@@ -40,7 +40,7 @@ COLUMNS = (("Claim", 16), ("Statement", 36), ("Measured", 14), ("Bound", 14), ("
 
 def read_claims(app) -> list[dict]:
     """The entries of ``book/claims.yml``, their ids checked."""
-    from nntk_lib.ledger import load_claims  # after prepare_environment: the library of this tree
+    from nntk_lib.book.ledger import load_claims  # after prepare_environment: the library of this tree
 
     return load_claims(Path(app.srcdir) / CLAIMS)
 
@@ -50,8 +50,8 @@ def ledger_folder(app) -> Path:
 
 
 def read_records(app, claim_id: str) -> list[dict]:
-    """What ``nntk_lib.ledger.check`` recorded for a claim, in the order of the checks."""
-    from nntk_lib.ledger import record_file
+    """What ``nntk_lib.book.ledger.check`` recorded for a claim, in the order of the checks."""
+    from nntk_lib.book.ledger import record_file
 
     path = record_file(ledger_folder(app), claim_id)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
@@ -100,7 +100,7 @@ def outdated_pages(app, env, added, changed, removed) -> list[str]:
 
 def forget_records(app, env, docnames) -> None:
     """Before chapters run again, drop what their last run recorded."""
-    from nntk_lib.ledger import record_file
+    from nntk_lib.book.ledger import record_file
 
     if not (Path(app.srcdir) / CLAIMS).exists():
         return

@@ -7,7 +7,7 @@ Run it without arguments:
 It needs about ten minutes and one core. A row of the table is one protocol, one beta and one width: the mean over the
 seeds, and its standard error, of the largest Euclidean norm over the steps 0, ..., STEPS of each part of
 
-    f_k - g_k = start + sampling + curvature + drift + remainder        (nntk_lib.path_error),
+    f_k - g_k = start + sampling + curvature + drift + remainder        (nntk_lib.theory.path_error),
 
 of moving = curvature + drift + remainder, of rest = moving + sampling, and of the total. The protocols:
 
@@ -27,8 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
-import nntk_lib
-from nntk_lib import Shallow, circle, forward, init, limit_ntk, path_error, shifted, tanh
+from .. import Shallow, __version__, circle, forward, limit_ntk
+from ..networks import shifted, tanh
+from ..theory import path_error
 
 FILE = Path(__file__).with_name("rates.csv")
 BETAS = (0.55, 0.6, 0.65, 0.75, 0.85, 0.9)
@@ -42,15 +43,15 @@ PARTS |= {"moving": MOVING, "rest": ("sampling", *MOVING), "total": ("total",)}
 COLUMNS = ["protocol", "beta", "m", "seeds", *PARTS, *(f"{part}_se" for part in PARTS)]
 
 
-def network(beta: float) -> Shallow:
+def network(beta: float, outputs: str = "skewed") -> Shallow:
     """The network of all measurements: tanh(z + 1), which has no symmetry, normal input weights, a bias."""
-    return Shallow(shifted(tanh, 1.0), beta=beta)
+    return Shallow(shifted(tanh, 1.0), beta=beta, outputs=outputs)
 
 
 def measure(protocol: str, beta: float, m: int, seed: int, A: np.ndarray | None = None) -> list[float]:
     """Largest norm over the steps of every part of PARTS, for one network."""
-    net, rng = network(beta), np.random.default_rng([m, seed])
-    theta = init(net, m, 2, rng, outputs="mirrored" if protocol == "mirrored" else "skewed")
+    net = network(beta, "mirrored" if protocol == "mirrored" else "skewed")
+    theta = net.init(m, 2, np.random.default_rng([m, seed]))
     y = DATA.y
     if protocol == "centred":
         y = y / SHRINK + forward(net, theta, DATA.X)
@@ -69,7 +70,7 @@ def provenance() -> list[str]:
     """Comment lines below the names of the columns."""
     return [
         "# written by: OPENBLAS_NUM_THREADS=1 python -m nntk_lib.studies.rates (see there for what the columns mean)",
-        f"# nntk_lib {nntk_lib.__version__}, numpy {np.__version__}, python {sys.version.split()[0]}",
+        f"# nntk_lib {__version__}, numpy {np.__version__}, python {sys.version.split()[0]}",
         f"# data circle(12, frequencies=(1, 2)); activation tanh(z+1); gamma {GAMMA:g}, alpha {ALPHA:g}, "
         f"steps {STEPS}; labels of the centred protocol divided by {SHRINK}",
         "# seeds 0, 1, ... of default_rng([m, seed]); means over them, and standard errors (_se)",

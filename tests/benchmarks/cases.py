@@ -15,9 +15,9 @@ from problems import Problem
 #: name: (module, function, options). The modules ending in _peers need the extra [bench] or [bench-kernels].
 METHODS = {
     "nntk": ("ours", "newton", {}),
-    "nntk-float32": ("ours", "newton", {"dtype": "float32"}),
-    "nntk-cg": ("ours", "newton", {"solver": "cg", "rtol": 1e-8}),
-    "nntk-auto": ("ours", "newton", {"solver": "auto", "rtol": 1e-8}),
+    "nntk-float32": ("ours", "newton", {"precision": "single"}),
+    "nntk-cg": ("ours", "newton", {"route": "cg", "rtol": 1e-8}),
+    "nntk-auto": ("ours", "newton", {"route": "auto", "rtol": 1e-8}),
     "nntk-gradient": ("ours", "gradient", {}),
     "nntk-gauss-newton": ("ours", "gauss_newton", {}),
     "nntk-limit": ("ours", "limit_kernel", {}),

@@ -1,8 +1,8 @@
 """Options of the suite, the processes of the current case, and the data file.
 
-    make bench                                  everything, into the library's data file: 20 minutes on two cores
-    pytest tests/benchmarks --quick             every group with tiny problems, to try the suite
-    pytest tests/benchmarks -k cg --speed-json speed.json       some groups; the file keeps the others
+make bench                                  everything, into the library's data file: 20 minutes on two cores
+pytest tests/benchmarks --quick             every group with tiny problems, to try the suite
+pytest tests/benchmarks -k cg --speed-json speed.json       some groups; the file keeps the others
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ def pytest_addoption(parser):
 def pytest_generate_tests(metafunc):
     cases = quick(all_cases()) if metafunc.config.getoption("quick") else all_cases()
     trials = [
-        pytest.param(case, method, k, id=f"{case.name}-{method}-{k}")
-        for case in cases
-        for method, k in case.trials()
+        pytest.param(case, method, k, id=f"{case.name}-{method}-{k}") for case in cases for method, k in case.trials()
     ]
     metafunc.parametrize("case, method, repetition", trials)
 

@@ -8,22 +8,26 @@ import numpy as np
 from problems import Problem, Run
 
 import nntk_lib
-from nntk_lib import newton_step
+from nntk_lib import Data, GaussNewton, Newton, Smallest, Square, newton_step, train, verbs
+from nntk_lib.methods import Auto, ConjugateGradients, Direct
+
+ROUTES = {"direct": Direct, "cg": ConjugateGradients, "auto": Auto}
 
 
-def newton(problem: Problem, **options) -> Run:
-    """The exact step; `options` are those of `newton_step`."""
+def newton(problem: Problem, route: str = "direct", **options) -> Run:
+    """The exact step by one of `ROUTES`, with its options."""
     net, theta, X, y = problem.net, problem.theta, problem.X, problem.y
+    way = ROUTES[route](**options)
 
     def info(step) -> dict:
         products = re.search(r"(\d+)( of at most \d+)? products", step.reason)
-        found = {"solver": step.solver, "reason": step.reason} if "solver" in options else {}
+        found = {"solver": step.route, "reason": step.reason} if route != "direct" else {}
         return found | ({"iterations": int(products[1])} if products else {})
 
     few = theta[: max(1, 10**7 // X.size)]  # enough to load libraries and compiled loops, and start threads
     return Run(
-        lambda: newton_step(net, theta, X, y, problem.gamma, **options),
-        warm=lambda: newton_step(net, few, X, y, 100.0, **options),
+        lambda: newton_step(net, theta, X, y, problem.gamma, way),
+        warm=lambda: newton_step(net, few, X, y, 100.0, way),
         array=lambda step: step.delta,
         info=info,
     )
@@ -43,7 +47,7 @@ def assembled(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     H = J.T @ J
     H /= len(y)
     i = np.arange(m)
-    H.reshape(m, p, m, p)[i, :, i, :] += nntk_lib.curvature_blocks(net, theta, X, r) + problem.damping * np.eye(p)
+    H.reshape(m, p, m, p)[i, :, i, :] += verbs.curvature_blocks(net, theta, X, r) + problem.damping * np.eye(p)
     return H, J.T @ r / len(y)
 
 
@@ -61,13 +65,8 @@ def dense(problem: Problem) -> Run:
 def gauss_newton(problem: Problem) -> Run:
     """-J^T (J J^T + lambda_min I)^{-1} r from the Gram matrix by Hadamard products."""
     net, theta, X, y = problem.net, problem.theta, problem.X, problem.y
-
-    def step():
-        r, G = nntk_lib.residual(net, theta, X, y), nntk_lib.gram(net, theta, X)
-        values, vectors = np.linalg.eigh(G)
-        return -nntk_lib.jt_dot(net, theta, X, vectors @ ((vectors.T @ r) / (values + values[0])))
-
-    return Run(step)
+    direction, squares = GaussNewton(Smallest(alpha=1.0), metric="identity"), Square("sum")
+    return Run(lambda: direction(net.at(theta, X), squares, y), array=lambda step: step.delta)
 
 
 def limit_kernel(problem: Problem) -> Run:
@@ -88,20 +87,12 @@ def training(problem: Problem, steps: int) -> Run:
     """Whole steps through the library's training loop, with its progress bar."""
     import time
 
-    clock = []
-
-    def timed(*given, **options):
-        start = time.perf_counter()
-        step = newton_step(*given, **options)
-        clock.append(time.perf_counter() - start)
-        return step
+    data, clock = Data(problem.X, problem.y, "problem"), {"clock": lambda theta, at: time.perf_counter()}
 
     def call():
-        clock.clear()
-        given = problem.net, problem.theta, problem.X, problem.y
-        return nntk_lib.train(*given, timed, steps=steps, gamma=problem.gamma, progress=True)
+        return train(problem.net, problem.theta, data, Newton(problem.gamma), steps, record=clock, progress=True)
 
-    def info(history) -> dict:
-        return {"losses": history.loss.tolist(), "steps": list(clock)}
+    def info(history) -> dict:  # a step is timed with the outputs at the point it leads to
+        return {"losses": history.loss.tolist(), "steps": np.diff(history["clock"]).tolist()}
 
     return Run(call, warm=lambda: None, quantity=None, info=info)

@@ -53,9 +53,7 @@ class Problem:
 
     @cached_property
     def theta(self):
-        from nntk_lib import init
-
-        return init(self.net, self.m, self.d, rng=0)
+        return self.net.init(self.m, self.d, rng=0)
 
     @cached_property
     def y(self):

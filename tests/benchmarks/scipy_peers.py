@@ -13,7 +13,6 @@ from problems import Problem, Run
 from scipy.optimize import least_squares, minimize
 
 import nntk_lib
-from nntk_lib.iterative import hessian_vector
 
 
 def trf(problem: Problem, tr_solver: str) -> Run:
@@ -35,19 +34,20 @@ def trf(problem: Problem, tr_solver: str) -> Run:
 def trust_region(problem: Problem, method: str) -> Run:
     """One iteration of minimize in a ball that the Newton step does not leave, with Hessian-vector products."""
     net, theta, X, y, damping = problem.net, problem.theta, problem.X, problem.y, problem.damping
-    shape, start = theta.shape, theta.ravel()
+    shape, start, squares = theta.shape, theta.ravel(), nntk_lib.Square()
     products = 0
 
     def value(flat):
-        r, move = nntk_lib.residual(net, flat.reshape(shape), X, y), flat - start
-        g = nntk_lib.jt_dot(net, flat.reshape(shape), X, r).ravel() / len(r)
-        return nntk_lib.loss(r) + damping / 2 * (move @ move), g + damping * move
+        at, move = net.at(flat.reshape(shape), X), flat - start
+        g = at.vjp(squares.gradient(at.f, y)).ravel()
+        return squares.value(at.f, y) + damping / 2 * (move @ move), g + damping * move
 
     def product(flat, v):
         nonlocal products
         products += 1
-        r = nntk_lib.residual(net, flat.reshape(shape), X, y)
-        return hessian_vector(net, flat.reshape(shape), X, r, v.reshape(shape)).ravel() + damping * v
+        at, v = net.at(flat.reshape(shape), X), v.reshape(shape)
+        Hv = at.blocks(squares.gradient(at.f, y)).apply(v, at.jvp(v) / len(y))
+        return (Hv + damping * v).ravel()
 
     def call():
         nonlocal products

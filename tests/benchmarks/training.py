@@ -13,7 +13,8 @@ import numpy as np
 from problems import Problem, Run
 
 import nntk_lib
-from nntk_lib import Shallow, circle, diabetes, gauss_newton_step, init, jt_dot, newton_step, residual, safe_newton_step
+from nntk_lib import AboveThreshold, Gamma, GaussNewton, Newton, NNTKError, Shallow, Square, circle, residual
+from nntk_lib.data import diabetes
 
 LEVELS = (1e-2, 1e-4, 1e-6)  # of the initial loss
 POINTS = 60
@@ -26,13 +27,13 @@ class Done(Exception):
 def task(problem: Problem, data: str):
     """Network, start, and samples: several frequencies on the circle, or the diabetes table."""
     samples = circle(problem.n, frequencies=(1, 3, 5)) if data == "circle" else diabetes(problem.n)
-    net = Shallow("tanh", beta=problem.beta, weight_std=2.0 if data == "circle" else 1.0)
-    return net, init(net, problem.m, samples.X.shape[1], rng=0, outputs="mirrored"), samples.X, samples.y
+    net = Shallow("tanh", beta=problem.beta, weight_std=2.0 if data == "circle" else 1.0, outputs="mirrored")
+    return net, net.init(problem.m, samples.X.shape[1], rng=0), samples.X, samples.y
 
 
 def loss_and_gradient(net, theta, X, y):
-    r = residual(net, theta, X, y)
-    return nntk_lib.loss(r), jt_dot(net, theta, X, r) / len(r)
+    at, squares = net.at(theta, X), Square()
+    return squares.value(at.f, y), at.vjp(squares.gradient(at.f, y))
 
 
 class Curve:
@@ -57,16 +58,16 @@ class Curve:
         self.known(value)
 
 
-def stepping(step, given, curve: Curve) -> None:
+def stepping(direction, given, curve: Curve) -> None:
     net, theta, X, y = given
     while True:
-        theta = theta + step(net, theta, X, y).delta
+        theta = theta + direction(net.at(theta, X), Square(), y).delta
         curve.at(net, theta, X, y)
 
 
 def gradient_descent(eta, given, curve: Curve) -> None:
     net, theta, X, y = given
-    rate = eta * len(theta) ** (2 * net.beta - 1)
+    rate = eta * net.width_scale(len(theta))
     while True:
         value, g = loss_and_gradient(net, theta, X, y)
         curve.known(value)
@@ -104,13 +105,13 @@ def choices(method: str, given) -> tuple[str, dict]:
     """The name of what is chosen, and a training for each of its values."""
     if method == "newton-safe":
         factors = (1.2, 2.0, 4.0)
-        return "factor", {f: partial(stepping, partial(safe_newton_step, factor=f, floor=1e-9)) for f in factors}
+        return "factor", {f: partial(stepping, Newton(AboveThreshold(f, floor=1e-9))) for f in factors}
     if method == "newton-fixed":
         gammas = [factor * nntk_lib.safe_gamma(*given) for factor in (1.2, 2.0, 4.0)]
-        return "gamma", {g: partial(stepping, partial(newton_step, gamma=g)) for g in gammas}
+        return "gamma", {g: partial(stepping, Newton(g)) for g in gammas}
     if method == "gauss-newton":
         gammas = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-        return "gamma", {g: partial(stepping, partial(gauss_newton_step, gamma=g)) for g in gammas}
+        return "gamma", {g: partial(stepping, GaussNewton(Gamma(g))) for g in gammas}
     if method == "gradient-descent":
         stable = 2 / np.linalg.eigvalsh(nntk_lib.empirical_ntk(*given[:3]))[-1]
         return "eta", {eta: partial(gradient_descent, eta) for eta in (0.5 * stable, 0.9 * stable, 1.2 * stable)}
@@ -123,7 +124,7 @@ def follow(train, given, limit: float, floor: float) -> Curve:
     curve = Curve(limit, floor)
     try:
         train(given, curve)
-    except (Done, nntk_lib.NNTKError, np.linalg.LinAlgError):
+    except (Done, NNTKError, np.linalg.LinAlgError):
         pass  # over, or diverged
     return curve
 

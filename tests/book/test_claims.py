@@ -9,7 +9,7 @@ import pytest
 from pybtex.database import parse_file
 from sources import BOOK, PAGES, calls, name_of
 
-from nntk_lib.ledger import RELATIONS, load_claims
+from nntk_lib.book.ledger import RELATIONS, load_claims
 
 CLAIMS = load_claims(BOOK / "claims.yml") if (BOOK / "claims.yml").exists() else []
 CHECKS = [(name_of(path), cell, call) for path in PAGES for cell, call in calls(path, "check")]

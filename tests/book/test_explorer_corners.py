@@ -17,7 +17,7 @@ import json, sys, warnings
 import matplotlib
 matplotlib.use("Agg")
 import numpy as np
-from nntk_lib.explore import created
+from nntk_lib.book.explore import created
 space = {}
 for source in json.load(open(sys.argv[1], encoding="utf-8")):
     exec(source, space)

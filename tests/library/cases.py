@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from nntk_lib import Shallow, init
+from nntk_lib import Shallow
 
 EPS = np.finfo(float).eps
 SMOOTH = ["tanh", "sigmoid", "erf", "sine", "softplus", "silu"]
@@ -15,7 +15,7 @@ def problem(act="tanh", m=7, n=5, d=2, beta=0.75, bias=True, seed=0):
     rng = np.random.default_rng(seed)
     net = Shallow(act, beta=beta, bias=bias)
     X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
-    return net, init(net, m, d, rng), X, y
+    return net, net.init(m, d, rng), X, y
 
 
 def random_cases(activations, largest_beta):

@@ -1,0 +1,74 @@
+"""What a data set is, and the checks that every generator shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..exceptions import Array, ParameterError, integer
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples of a regression problem.
+
+    Attributes
+    ----------
+    X : ndarray, axis 0 the samples
+        Shape (n, d), or (n, height, width, channels) for images.
+    y : ndarray, shape (n,), or (n, C) for C outputs
+    name : str
+    t : ndarray, shape (n,), or None
+        Position along the circle (radians) or the interval; the angle of a rotated image (radians).
+    frequencies : tuple of int
+        Frequencies present in the target, if it has any.
+    teacher : ndarray or None
+        The parameters of what made the labels, where they are known; the generator says their shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = Data(np.zeros((5, 2)), np.arange(5.0), "five")
+    >>> train, test = data.split(3)
+    >>> train.y.tolist(), test.y.tolist()
+    ([0.0, 1.0, 2.0], [3.0, 4.0])
+    """
+
+    X: Array = field(repr=False)
+    y: Array = field(repr=False)
+    name: str
+    t: Array | None = field(default=None, repr=False)
+    frequencies: tuple[int, ...] = ()
+    teacher: Array | None = field(default=None, repr=False)
+
+    def split(self, n: int) -> tuple[Data, Data]:
+        """The first n samples, and the rest; neither has frequencies any more, which need the whole grid.
+
+        Raises
+        ------
+        ParameterError
+            If n does not leave at least one sample on either side.
+        """
+        n = integer("n", n)
+        if n >= len(self.y):
+            raise ParameterError(f"n = {n} must be less than {len(self.y)}, the number of samples of {self.name!r}.")
+        cut = lambda part: replace(
+            self, X=self.X[part], y=self.y[part], t=None if self.t is None else self.t[part], frequencies=()
+        )
+        return cut(slice(n)), cut(slice(n, None))
+
+    def flat(self) -> Data:
+        """The same samples with X of shape (n, d): images as vectors, for networks without convolutions."""
+        return replace(self, X=self.X.reshape(len(self.X), -1))
+
+
+def generator(name: str, rng: np.random.Generator | int) -> np.random.Generator:
+    """A generator from itself or from a seed; raises `ParameterError` for anything that is not repeatable."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(integer(name, rng, 0))
+
+
+def unit_sphere(n: int, d: int, rng: np.random.Generator) -> Array:
+    """n points, independent and uniform on the unit sphere of R^d, shape (n, d)."""
+    X = rng.standard_normal((n, d))
+    return X / np.linalg.norm(X, axis=1, keepdims=True)

@@ -1,0 +1,200 @@
+r"""Slices of the neuron axis, on every core, within a memory budget.
+
+Everything the library computes for a network is a sum over neurons, or one row a neuron. So the neurons are cut into as
+many ranges as there are cores, every range into slices, and `work` is called for one slice after the other. A slice is
+as large as the caches and the budget allow; nothing that is allocated here grows with the width.
+
+Threads share the work: numpy releases the interpreter's lock inside its loops. BLAS is held to one thread meanwhile,
+because its own threads and ours would wait for each other. On two cores this is 1.7 times as fast as one thread with
+BLAS on two, and it is not slowed down by a busy neighbour.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+
+from ..exceptions import ParameterError, integer
+
+State = TypeVar("State")
+
+#: Default budget for temporaries, in bytes.
+MEMORY = 2**27
+
+#: Entries of one temporary of shape (neurons, samples): 2^17 doubles are 1 MiB. Larger ones leave the caches, smaller
+#: ones cost calls.
+ENTRIES = 2**17
+
+#: Neurons whose small matrices are handled at a time. Two threads that make many short calls wait for the interpreter's
+#: lock: with 512 neurons a step at p = 11, n = 100 takes 1.4 times as long.
+NEURONS = 2**13
+
+#: Entries of an array that one product writes and the next one reads: 2^17 doubles are 1 MiB, and stay in the cache.
+ROWS = 2**17
+
+#: Neurons that share a factorization in `nntk_lib/_lanes.py`: eight doubles are the longest vector of today's cores.
+LANES = 8
+
+#: Below this many entries a second thread costs more than it brings.
+SMALL = 2**15
+
+
+def cores() -> int:
+    """Threads that share the work: NNTK_THREADS if set, else the cores this process may use (one in the browser)."""
+    if sys.platform == "emscripten":
+        return 1
+    if asked := os.environ.get("NNTK_THREADS"):
+        if not asked.isdecimal() or int(asked) < 1:
+            raise ParameterError(f"NNTK_THREADS = {asked!r} must be a positive integer. Unset it to use every core.")
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pools():
+    """BLAS's thread pools; called once, it also keeps freed memory in the process.
+
+    glibc gives memory back as soon as twice the largest freed block is unused, and zeroes it again on its way in, which
+    takes longer than the arithmetic (a gradient at m = 10^5, n = 100: 87 ms, then 25). Freeing one block of almost
+    32 MiB sets that threshold to 64 MiB. Elsewhere nothing happens.
+    """
+    np.empty(2**25 - 2**16, np.uint8)
+    import scipy.linalg.cython_blas  # noqa: F401 - its BLAS is to be found as well
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()  # kept: looking for the libraries takes longer than a small step
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor()  # kept: starting a thread takes as long as a gradient at m = 10^3
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of its parent's threads
+
+
+def one_blas_thread():
+    """Context (or decorator) that holds BLAS to one thread, as `stream` does for its own part of a computation.
+
+    A product on BLAS's own threads leaves them spinning for tens of milliseconds, in which `stream` has one core less:
+    a step at m = 10^5, n = 100 that solves its small system on two threads takes 140 ms, on one 90.
+    """
+    return _pools().limit(limits=1, user_api="blas")
+
+
+def slice_size(
+    m: int,
+    n: int,
+    floats: int,
+    memory: int | None = None,
+    workers: int = 1,
+    most: int = 0,
+    fixed: int = 0,
+    few: int = 0,
+) -> int:
+    """Number of neurons in a slice.
+
+    Parameters
+    ----------
+    m, n : int
+        Neurons, and samples.
+    floats : int
+        Floats that `work` keeps for one neuron.
+    memory : int, optional
+        Budget in bytes for all workers together; `MEMORY` if not given.
+    most : int, optional
+        Largest size; by default arrays of shape (neurons, n) have `ENTRIES` entries.
+    fixed : int
+        Floats of the state of one worker, whatever the slices.
+    few : int
+        Floats for each of the neurons, of at most ENTRIES / n, that `work` takes at a time within a slice.
+
+    Raises
+    ------
+    ParameterError
+        If the budget does not hold the temporaries of one neuron.
+    """
+    memory, batch = MEMORY if memory is None else integer("memory", memory), max(1, ENTRIES // n)
+    left = memory // (8 * workers) - fixed
+    fit = max((left - few * batch) // floats, left // (floats + few))
+    if fit < 1 and workers == 1:
+        raise ParameterError(
+            f"memory = {memory} bytes is too little: one neuron with {n} samples needs {8 * (floats + few + fixed)} "
+            "bytes of temporaries. Allow more, or leave memory out."
+        )
+    return min(fit, m, most or batch)
+
+
+def total(states: list[np.ndarray]) -> np.ndarray:
+    """The sum of the workers' states, in the first of them: no memory is taken."""
+    for state in states[1:]:
+        states[0] += state
+    return states[0]
+
+
+def sliced(m: int, n: int, floats: int, memory: int | None = None, fixed: int = 0) -> Iterator[slice]:
+    """The slices of the neuron axis one after the other, for what is not worth threads."""
+    return pieces(m, slice_size(m, n, floats, memory, fixed=fixed))
+
+
+def pieces(k: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover ``range(k)``."""
+    for start in range(0, k, size):
+        yield slice(start, min(start + size, k))
+
+
+def stream(
+    m: int,
+    n: int,
+    floats: int,
+    work: Callable[[slice, State], None],
+    make: Callable[[], State] = lambda: None,
+    memory: int | None = None,
+    most: int = 0,
+    fixed: int = 0,
+    few: int = 0,
+) -> list[State]:
+    """Call ``work(part, state)`` for slices `part` that cover ``range(m)``, on all cores.
+
+    Parameters
+    ----------
+    m, n, floats, memory, most, fixed, few
+        See :func:`slice_size`.
+    work : callable
+        Adds to `state`, or writes the rows `part` of an array.
+    make : callable
+        Makes the state of one worker: a sum that starts at zero, and its work space.
+
+    Returns
+    -------
+    list
+        The states of the workers, always in the order of their neurons: equal cores give equal results.
+    """
+    workers = cores() if m * n > SMALL else 1
+    while workers > 1 and slice_size(m, n, floats, memory, workers, most, fixed, few) < 1:
+        workers -= 1
+    size = slice_size(m, n, floats, memory, workers, most, fixed, few)
+    edges = [m * i // workers for i in range(workers + 1)]
+
+    def run(i: int) -> State:
+        state = make()
+        for start in range(edges[i], edges[i + 1], size):
+            work(slice(start, min(start + size, edges[i + 1])), state)
+        return state
+
+    with one_blas_thread():
+        # the context carries numpy's errstate into the threads; this one takes the first range itself
+        tasks = [_threads().submit(copy_context().run, run, i) for i in range(1, workers)]
+        try:
+            first = run(0)
+        finally:
+            wait(tasks)
+        return [first, *(task.result() for task in tasks)]

@@ -1,0 +1,23 @@
+"""What the theorems say, computed: a priori bounds, definiteness, the error at finite width, rates, phase diagrams."""
+
+from ..networks.shallow.curvature import curvature_constant, jacobian_constant
+from .a_priori import APriori, a_priori
+from .definiteness import Certificate, certify
+from .path_error import PathError, path_error
+from .phase import PhaseDiagram, phase_diagram
+from .rates import Rate, fit_rate
+
+__all__ = [
+    "APriori",
+    "Certificate",
+    "PathError",
+    "PhaseDiagram",
+    "Rate",
+    "a_priori",
+    "certify",
+    "curvature_constant",
+    "fit_rate",
+    "jacobian_constant",
+    "path_error",
+    "phase_diagram",
+]

@@ -1,0 +1,96 @@
+r"""Phase diagrams over width and regularization.
+
+One network is drawn for every width. Its blocks are computed once for all gamma; where they are definite a Cholesky
+factorization serves one gamma, and one eigendecomposition serves all gamma where they are not. So a diagram of W widths
+and G values of gamma costs at most W decompositions, W G small systems, and memory for one width. Three questions are
+answered for every pair: is D positive definite (gamma against gamma*)? does the step descend (the sign of
+grad L . Delta)? and how far does one full step get (L(theta + Delta) / L(theta))?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..exceptions import Array, ParameterError, finite_array
+from ..losses import Square
+from ..methods.newton import Direct, sweep
+from ..methods.threshold import BlockSpectrum
+from ..networks.shallow.curvature import curvature_level
+from ..networks.shallow.spec import Shallow
+from ..training import counted
+
+
+@dataclass(frozen=True)
+class PhaseDiagram:
+    """Newton's first step on a grid of widths and regularizations.
+
+    Attributes
+    ----------
+    widths : ndarray, shape (W,)
+    gammas : ndarray, shape (G,)
+    min_eig : ndarray, shape (W, G)
+        Smallest eigenvalue of the scaled blocks, Riedl et al. (50).
+    slope : ndarray, shape (W, G)
+        grad L . Delta divided by 2 L: in (-1, 0) where D is positive definite; positive means ascent.
+    loss_ratio : ndarray, shape (W, G)
+        L(theta + Delta) / L(theta).
+    threshold : ndarray, shape (W,)
+        Smallest safe gamma, from the eigenvalues.
+    bound : ndarray, shape (W,)
+        The same by Lemma 20.
+    """
+
+    widths: Array
+    gammas: Array
+    min_eig: Array = field(repr=False)
+    slope: Array = field(repr=False)
+    loss_ratio: Array = field(repr=False)
+    threshold: Array = field(repr=False)
+    bound: Array = field(repr=False)
+
+
+def phase_diagram(
+    net: Shallow,
+    X: ArrayLike,
+    y: ArrayLike,
+    widths: ArrayLike,
+    gammas: ArrayLike,
+    seed: int = 0,
+    progress: bool = False,
+) -> PhaseDiagram:
+    """Take Newton's first step for every width and every gamma, definite or not.
+
+    Parameters
+    ----------
+    net : Shallow
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    widths : sequence of int
+    gammas : sequence of float
+    seed : int
+        Each width's network is drawn from ``default_rng([seed, m])``.
+    progress : bool
+        Show a tqdm progress bar.
+
+    Returns
+    -------
+    PhaseDiagram
+    """
+    X, gammas = finite_array("X", X, 2), finite_array("gammas", gammas, 1)
+    widths = np.asarray(widths)
+    if widths.ndim != 1 or widths.dtype.kind not in "iu" or (gammas <= 0).any():
+        raise ParameterError("phase_diagram needs a list of integer widths and a list of positive gammas.")
+    rows = []
+    for m in counted(widths, progress, "phase diagram", "width"):
+        theta = net.init(int(m), X.shape[1], np.random.default_rng([seed, int(m)]))
+        at, square = net.at(theta, X), Square()
+        before, a = square.value(at.f, y), square.gradient(at.f, y)
+        steps = sweep(at, square, y, gammas / at.kernel_scale, Direct(indefinite="solve"))
+        after = [square.value(net.at(theta + s.delta, X).f, y) / before for s in steps]
+        edges = at.kernel_scale * BlockSpectrum(at, a).threshold, curvature_level(at, a)
+        rows.append(([s.min_eig for s in steps], [s.slope / (2 * before) for s in steps], after, *edges))
+    min_eig, slope, ratio, threshold, bound = (np.array(column) for column in zip(*rows, strict=True))
+    return PhaseDiagram(widths, gammas, min_eig, slope, ratio, threshold, bound)
