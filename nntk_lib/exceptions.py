@@ -55,6 +55,10 @@ class SingularSystemError(NNTKError):
     """A linear system has no unique solution to working precision."""
 
 
+class NotConvergedError(NNTKError):
+    """An iteration has used its steps up before it reached its tolerance."""
+
+
 class NotPositiveDefiniteError(NNTKError):
     """A block of D, the block-diagonal part of the regularized Hessian (9), is not positive definite.
 

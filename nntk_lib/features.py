@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from .exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array, positive
 from .networks.base import Network
 from .networks.deep import Deep
-from .networks.shallow.spec import Shallow, prepare
+from .networks.shallow.spec import Shallow
 
 
 def weighted_cosine_distance(W: ArrayLike, teacher: ArrayLike, chord: bool = False) -> float:
@@ -115,8 +115,8 @@ def features(net: Network, theta: ArrayLike, X: ArrayLike) -> Array:
     True
     """
     if isinstance(net, Shallow):
-        theta, inputs = prepare(net, theta, X)
-        return net.act.f(inputs @ theta[:, 1:].T) * len(theta) ** -net.beta
+        at = net.at(theta, X)
+        return net.act.f(at.inputs @ at.theta[:, 1:].T) * at.scale
     if isinstance(net, Deep):
         return net.scale * net.at(theta, X).inputs[-1]
     raise ParameterError(f"The features of {type(net).__name__} are not known. Use Shallow or Deep.")

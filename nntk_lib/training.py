@@ -133,7 +133,8 @@ def train(
     batches : Batches, optional
         All samples at once if not given.
     record : dict of str to callable, optional
-        ``f(theta, tangent)`` for every name, called at the start and after every epoch with the tangent on all samples.
+        ``f(theta, tangent)`` for every name, called at the start and after every epoch with the tangent on all samples;
+        what is None is not kept.
     stop : callable, optional
         ``stop(loss)`` ends the run after the epoch for which it is true.
     accept : callable, optional
@@ -229,7 +230,9 @@ class _Run:
             )
         self.losses.append(value)
         for name, recorder in self.record.items():
-            self.kept[name].append(recorder(self.theta, self.at))
+            found = recorder(self.theta, self.at)
+            if found is not None:
+                self.kept[name].append(found)
 
     def history(self) -> History:
         kept = {name: np.array(values) for name, values in self.kept.items()}
@@ -260,6 +263,18 @@ def outputs(theta: Array, at: Tangent) -> Array:
 def parameters(theta: Array, at: Tangent) -> Array:
     """Recorder: the parameters themselves, a copy."""
     return theta.copy()
+
+
+def at_marks(recorder: Recorder, marks: Iterable[int]) -> Recorder:
+    """Recorder: another one at the marked epochs only, 0 being the start; made anew for every run."""
+    marks, epoch = set(int(mark) for mark in marks), -1
+
+    def record(theta: Array, at: Tangent) -> Any:
+        nonlocal epoch
+        epoch += 1
+        return recorder(theta, at) if epoch in marks else None
+
+    return record
 
 
 def residuals(y: ArrayLike) -> Recorder:

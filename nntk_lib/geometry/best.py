@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, NonFiniteError, ParameterError, integer, positive
+from ..exceptions import Array, NonFiniteError, NotConvergedError, integer, positive
 from ..losses import Loss, Square
 from ..networks.base import Network, Tangent
 from .space import EPS, TangentSpace, second_derivative, tangent_space
@@ -79,7 +79,7 @@ def best_function(
 
     Raises
     ------
-    ParameterError
+    NotConvergedError
         If `steps` are not enough, or a parameter is out of range.
     """
     loss, tol, steps = Square() if loss is None else loss, positive("tol", tol), integer("steps", steps)
@@ -110,7 +110,7 @@ def best_function(
         if not damping < 1 / EPS:
             break
     stopped = f"steps = {steps} were not enough" if k == steps else f"After {k} steps rounding hides what is left"
-    raise ParameterError(
+    raise NotConvergedError(
         f"{stopped}: |Pi g| is {rest:.1e} of |g| at the start, and tol = {tol:g}. Allow more steps or a larger tol, or "
         "start elsewhere: the infimum over the class may lie at infinity."
     )

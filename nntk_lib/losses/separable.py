@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from ..exceptions import Array, ParameterError, ShapeError, finite_array, positive
 from .base import outputs, representable, samples
@@ -209,6 +208,12 @@ class LogCosh(WeightedSquare):
         return float(self.weights.min()), float(self.weights.max()) + self.b
 
 
+def _sigmoid(z: Array) -> Array:
+    """1 / (1 + e^{-z}) with all digits in both tails; SciPy's would double the time to import the library."""
+    decay = np.exp(-np.abs(z))
+    return np.where(z < 0, decay, 1.0) / (1 + decay)
+
+
 @dataclass(frozen=True)
 class Logistic(_Separable):
     """The logistic loss of labels -1, 1 with a ridge on the outputs, L = 1/n sum (log(1 + e^{-y f}) + ridge f^2 / 2).
@@ -242,10 +247,10 @@ class Logistic(_Separable):
         return np.logaddexp(0, -y * f) + 0.5 * self.ridge * f**2
 
     def _dphi(self, f, y):
-        return -y * expit(-y * f) + self.ridge * f
+        return -y * _sigmoid(-y * f) + self.ridge * f
 
     def _d2phi(self, f, y):
-        return expit(f) * expit(-f) + self.ridge
+        return _sigmoid(f) * _sigmoid(-f) + self.ridge
 
     def _factor(self, f, y):
         decay = np.exp(-0.5 * np.abs(f))  # s(f) s(-f) = (decay / (1 + decay^2))^2

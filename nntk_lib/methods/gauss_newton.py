@@ -37,7 +37,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
 from ..exceptions import Array, NonFiniteError, ParameterError, SingularSystemError, positive
 from ..linalg.streaming import one_blas_thread
@@ -253,6 +252,8 @@ def solve_definite(M: Array, q: Array, a: float, b: float) -> Array:
     SingularSystemError
         If a pivot is not positive, or the reciprocal condition number is below N eps: no digit would be right.
     """
+    from scipy.linalg.lapack import dpocon, dpotrf, dpotrs  # half of the library's import time
+
     if b == 0:
         return q / a
     system = b * M

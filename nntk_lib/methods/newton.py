@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, integer, positive, warn_a1
+from ..exceptions import Array, NotConvergedError, ParameterError, integer, positive, warn_a1
 from ..linalg.streaming import one_blas_thread
 from ..linalg.structured import Reduction
 from ..losses import Loss, Square, sandwich, times
@@ -125,7 +125,7 @@ class ConjugateGradients:
     def steps(self, at: Tangent, g: Array, R: Array, q: Array, dampings: Sequence[float]) -> list[Step]:
         steps = [self.attempt(at, g, R, damping, self.limit) for damping in dampings]
         if None in steps:
-            raise ParameterError(
+            raise NotConvergedError(
                 f"Conjugate gradients did not reach rtol = {self.rtol:g} in {self.limit} products. Use route=Direct(), "
                 "whose time does not depend on gamma, or a larger rtol or gamma."
             )

@@ -1,6 +1,6 @@
 """Networks, as specifications that give the tangent at a point, and their activations."""
 
-from .activations import ACTIVATIONS, Activation, erf, relu, shifted, sigmoid, silu, sine, softplus, tanh
+from .activations import ACTIVATIONS, Activation, erf, monomial, relu, shifted, sigmoid, silu, sine, softplus, tanh
 from .base import Blocks, Network, Tangent, jacobian
 from .conv import Residual
 from .deep import Deep
@@ -22,6 +22,7 @@ __all__ = [
     "erf",
     "jacobian",
     "jacobian_constant",
+    "monomial",
     "relu",
     "shifted",
     "sigmoid",

@@ -21,7 +21,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, positive
+from ..exceptions import Array, ParameterError, integer, positive
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,35 @@ class _Shifted:
 
     def __call__(self, z: Array) -> Iterable[Array]:
         return self.derivatives(z + self.by)
+
+
+@dataclass(frozen=True)
+class _Monomial:
+    """z^q and its derivatives."""
+
+    q: int
+
+    def __call__(self, z: Array) -> Iterator[Array]:
+        factor, power = 1, self.q
+        while True:
+            yield factor * z**power if power else np.full_like(z, factor)
+            factor, power = factor * power, max(power - 1, 0)
+
+
+def monomial(q: int) -> Activation:
+    """The activation z^q: the kernel of a network of any width has finite rank, and no derivative is bounded.
+
+    Raises
+    ------
+    ParameterError
+        If q is not a positive integer.
+
+    Examples
+    --------
+    >>> [float(row[0]) for row in monomial(3).rows(np.array([2.0]), 3)]
+    [8.0, 12.0, 12.0, 6.0]
+    """
+    return Activation(f"z^{integer('q', q)}", _Monomial(int(q)), (np.inf, np.inf, np.inf), 1.0)
 
 
 def silu(slope: float = 1.0) -> Activation:

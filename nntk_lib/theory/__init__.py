@@ -5,7 +5,7 @@ from .a_priori import APriori, a_priori
 from .definiteness import Certificate, certify
 from .path_error import PathError, path_error
 from .phase import PhaseDiagram, phase_diagram
-from .rates import Rate, fit_rate
+from .rates import Rate, convergence_order, fit_rate
 
 __all__ = [
     "APriori",
@@ -15,6 +15,7 @@ __all__ = [
     "Rate",
     "a_priori",
     "certify",
+    "convergence_order",
     "curvature_constant",
     "fit_rate",
     "jacobian_constant",

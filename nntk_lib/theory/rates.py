@@ -101,3 +101,32 @@ def fit_rate(m: ArrayLike, values: ArrayLike, level: float = 0.95) -> Rate:
     half_width = float(t.ppf(0.5 + level / 2, len(m) - 2) * fit.stderr)
     local = np.diff(logs) / np.diff(x)
     return Rate(float(fit.slope), half_width, float(np.exp(fit.intercept)), level, local)
+
+
+def convergence_order(errors: ArrayLike, below: float = np.inf, above: float = 0.0) -> float:
+    """Order of convergence q of e_{k+1} ~ C e_k^q: the slope of log e_{k+1} over log e_k, by least squares.
+
+    Parameters
+    ----------
+    errors : array_like, shape (K + 1,)
+        Positive, along an iteration.
+    below, above : float
+        Only errors between the two count: once the iteration is in its last phase, and above rounding.
+
+    Raises
+    ------
+    ParameterError
+        If fewer than three errors are left.
+
+    Examples
+    --------
+    >>> round(convergence_order([1e-1, 1e-2, 1e-4, 1e-8]), 9), round(convergence_order([1.0, 0.5, 0.25, 0.125]), 9)
+    (2.0, 1.0)
+    """
+    e = finite_array("errors", errors, 1)
+    e = e[(e < below) & (e > above)]
+    if len(e) < 3:
+        raise ParameterError(f"{len(e)} errors lie between {above:g} and {below:g}: an order needs at least 3.")
+    x, y = np.log(e[:-1]), np.log(e[1:])
+    x = x - x.mean()
+    return float(x @ y / (x @ x))

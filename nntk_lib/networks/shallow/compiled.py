@@ -50,7 +50,7 @@ class CompiledBlocks(DefiniteBlocks):
         self.most = 0  # the small slices of `stream`: with few calls they may fit the caches
 
     def _rows(self, z: Array) -> tuple[Array, ...]:
-        if self.net.act is not tanh:
+        if self.net.act != tanh:
             return tuple(np.ascontiguousarray(row) for row in super()._rows(z))
         s = np.tanh(z, out=z)
         ds, d2s = np.empty_like(s), np.empty_like(s)

@@ -46,6 +46,8 @@ class ShallowTangent:
         Bytes of temporaries of every pass.
     trained : int
         Number of parameters that train.
+    scale : float
+        m^{-beta}, the factor of the outputs.
     kernel_scale : float
         m^{2 beta - 1}: kernel_scale J J^T / n tends to the kernel (15) of the Newton paper.
     """

@@ -8,7 +8,7 @@ import pytest
 
 from nntk_lib import Activation, gradient, hessian, jacobian, newton_step, residual
 from nntk_lib import Shallow as Network
-from nntk_lib.exceptions import NotPositiveDefiniteError, ParameterError
+from nntk_lib.exceptions import NotConvergedError, NotPositiveDefiniteError, ParameterError
 from nntk_lib.linalg import rank_update, streaming
 from nntk_lib.methods import Auto, ConjugateGradients, Direct, newton_steps
 from nntk_lib.networks import tanh
@@ -325,7 +325,7 @@ def test_conjugate_gradients_refuse_what_they_cannot_do():
     with pytest.raises(NotPositiveDefiniteError, match="product . of conjugate gradients met the curvature") as error:
         newton_step(net, theta, X, 100 * y, 1e-3, ConjugateGradients())
     assert error.value.neuron is None and error.value.sufficient_gamma > 1e-3 > 0 > error.value.min_eig
-    with pytest.raises(ParameterError, match="did not reach rtol = 1e-10 in 1 products"):
+    with pytest.raises(NotConvergedError, match="did not reach rtol = 1e-10 in 1 products"):
         newton_step(net, theta, X, y, 10.0, ConjugateGradients(limit=1))
     for wrong in ({"rtol": 0}, {"limit": 2.5}):
         with pytest.raises(ParameterError, match=next(iter(wrong))):

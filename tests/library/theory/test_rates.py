@@ -6,6 +6,7 @@ from scipy.optimize import curve_fit
 
 from nntk_lib.exceptions import ParameterError, ShapeError
 from nntk_lib.theory import (
+    convergence_order,
     fit_rate,
 )
 
@@ -47,3 +48,13 @@ def test_fit_rate_names_bad_input():
         fit_rate([1, 2, 3], [1.0, 2, 3], level=95)
     with pytest.raises(ShapeError, match="length 2"):
         fit_rate([1, 2, 3], [1.0, 2])
+
+
+def test_order_of_convergence():
+    e = [0.5]
+    for _ in range(4):
+        e.append(0.7 * e[-1] ** 1.8)
+    assert convergence_order(e) == pytest.approx(1.8, rel=1e-12)
+    assert convergence_order([7.0, *e, 1e-16], below=1, above=1e-15) == pytest.approx(1.8, rel=1e-12)
+    with pytest.raises(ParameterError, match="2 errors lie between"):
+        convergence_order(e, above=e[2])
