@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from nntk_lib.exceptions import NNTKError, ParameterError, ShapeError, SingularSystemError
+from nntk_lib.exceptions import NNTKError, NotConvergedError, ParameterError, ShapeError, SingularSystemError
 from nntk_lib.geometry import best_function, exponential, geodesic, jacobian_matrix, shortest_path, tangent_space
 from nntk_lib.losses import LogCosh, Square, WeightedSquare
 from nntk_lib.networks.deep import Deep
@@ -413,7 +413,7 @@ def test_bad_input_is_named():
         geodesic(net, theta, X, theta[:1], [0.0, 1.0])
     with pytest.raises(ParameterError, match="segments = 1"):
         shortest_path(net, theta, theta + 0.1, X, 1)
-    with pytest.raises(ParameterError, match=r"steps = 1 were not enough.*Allow more steps"):
+    with pytest.raises(NotConvergedError, match=r"steps = 1 were not enough.*Allow more steps"):
         best_function(net, theta, X, y, steps=1)
     for options in ({"tol": 0.0}, {"steps": 0}, {"steps": 2.5}):
         with pytest.raises(ParameterError):

@@ -16,7 +16,7 @@ from nntk_lib.book import explore, frames
 from nntk_lib.book.explore import choice, explorer, play, slider
 from nntk_lib.exceptions import NNTKError
 
-STATIC = Path(__file__).parents[2] / "book" / "_static"
+STATIC = Path(__file__).parents[3] / "book" / "_static"
 T = np.linspace(0, 1, 60)
 WORDS = {"caption": "A caption with <em>stress</em> & signs <", "alt": 'A wave of "growing" height'}
 
