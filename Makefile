@@ -2,7 +2,8 @@
 # make serve  serve the built book locally      make clean  remove what was built
 # make pdf    the book as a PDF                 make rehearsal  every chapter as readers run it elsewhere
 # make bench  measure the library and its peers (20 minutes; leave the machine idle)
-.PHONY: book test serve pdf rehearsal bench clean
+# make constraints  write the newest versions, to be tested, to .ci/constraints.txt
+.PHONY: book test serve pdf rehearsal bench constraints clean
 .DEFAULT_GOAL := book
 
 NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
@@ -12,6 +13,9 @@ PORT ?= 8000
 # Small batched factorizations stall when two BLAS pools share few cores; a number given outside wins.
 export OPENBLAS_NUM_THREADS ?= 1
 IN := .venv/bin/
+# The versions that are tested; empty for the newest that pyproject.toml admits.
+CONSTRAINTS ?= .ci/constraints.txt
+PINNED = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 book: .venv/installed
 	$(IN)jupyter-book build . -n -W --keep-going
@@ -19,8 +23,8 @@ book: .venv/installed
 
 test: .venv/installed
 	$(IN)ruff check .
-	$(IN)pytest nntk_lib tests/library --doctest-modules --cov --cov-fail-under=95
-	$(IN)pytest book tests/book tests/site tests/live --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+	$(IN)pytest nntk_lib tests/library -n auto --doctest-modules --cov --cov-fail-under=95
+	$(IN)pytest book tests/book tests/site tests/live -n auto --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
 rehearsal: .venv/installed
 	NNTK_REHEARSAL=all $(IN)pytest tests/live
@@ -43,6 +47,11 @@ pdf: .venv/installed
 	$(MAKE) -C _build/latex all-pdf LATEXMKOPTS="-silent -halt-on-error"
 	cp _build/latex/nntk-book.pdf _build/
 
+constraints:
+	$(PYTHON) -m venv --clear _build/newest-venv
+	_build/newest-venv/bin/python -m pip install --quiet --editable '.[book,test]'
+	_build/newest-venv/bin/python -m pip freeze --all --exclude pip --exclude-editable > .ci/constraints.txt
+
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
 
@@ -53,6 +62,6 @@ clean:
 	$(@D)/bin/python -m pip install --quiet --editable '.[$(EXTRA)]' && touch $@
 
 # Created again when what is to be installed has changed; otherwise nothing is done.
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(or $(PYTHON),$(error Python 3.11 or newer is needed, and none of "$(NAMES)" is; run: make PYTHON=/path/to/python))  -m venv .venv
-	$(IN)python -m pip install --quiet --editable '.[book,test]' && touch $@
+	$(IN)python -m pip install --quiet $(PINNED) --editable '.[book,test]' && touch $@

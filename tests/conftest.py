@@ -13,8 +13,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from sources import CI, HTML, ROOT, WEIGHTS
+
+pytest_plugins = ["corners", "workers"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -28,14 +31,30 @@ settings.load_profile("ci" if CI else "default")
 
 
 @pytest.fixture(scope="session")
-def html():
-    """The folder of the built pages, brought up to date by the strict build (it redoes only what changed)."""
+def html(tmp_path_factory):
+    """The folder of the built pages, brought up to date by the strict build (it redoes only what changed).
+
+    Of several workers the first builds, and the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    with FileLock(shared / "build.lock"):
+        said = shared / "build.txt"
+        if not said.exists():
+            said.write_text(build(), encoding="utf-8")
+        problems = said.read_text(encoding="utf-8")
+    if problems:
+        pytest.fail(f"the strict build failed\n{problems}", pytrace=False)
+    return HTML
+
+
+def build() -> str:
+    """Build the book; what it said if it failed."""
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", str(ROOT), "-n", "-W", "--keep-going"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        pytest.exit(f"the strict build failed\n{done.stdout[-2000:]}\n{done.stderr[-8000:]}", returncode=1)
-    return HTML
+    return f"{done.stdout[-2000:]}\n{done.stderr[-8000:]}" if done.returncode else ""
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -19,6 +19,7 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 NOTEBOOKS = sorted(path for path in BOOK.glob("**/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 CHAPTERS = [path for path in NOTEBOOKS if path != BOOK / "index.ipynb"]
 PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])
+GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]  # pages that no source stands behind
 CI = os.environ.get("CI", "").lower() in ("1", "true")  # what a machine lacks is then a failure, not a skip
 WHOLE = os.environ.get("NNTK_REHEARSAL") == "all"  # every chapter where tests/live has one
 WEIGHTS: dict[str, dict[str, int]] = {}  # page -> bytes by kind, filled by tests/site/test_html.py

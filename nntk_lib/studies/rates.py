@@ -11,11 +11,14 @@ seeds, and its standard error, of the largest Euclidean norm over the steps 0, .
 
 of moving = curvature + drift + remainder, of rest = moving + sampling, and of the total. The protocols:
 
-plain     c skewed, the labels y as they are: Theorem 7.
-centred   c skewed, the labels y/16 + f_0. The residual starts at -y/16 exactly, as that of the centred network f - f_0
-          with the labels y/16 does, so that what the start does to the other parts is gone; and the labels are so small
-          that the terms of second order in m^{beta - 1}, which are of second order in the labels as well, are too.
-mirrored  c uniform in pairs (c, w), (-c, w), the labels y: the network starts at f_0 = 0.
+plain
+    c skewed, the labels y as they are: Theorem 7.
+centred
+    c skewed, the labels y/16 + f_0. The residual starts at -y/16 exactly, as that of the centred network f - f_0 with
+    the labels y/16 does, so that what the start does to the other parts is gone; and the labels are so small that the
+    terms of second order in m^{beta - 1}, which are of second order in the labels as well, are too.
+mirrored
+    c uniform in pairs (c, w), (-c, w), the labels y: the network starts at f_0 = 0.
 
 Every network is drawn from numpy's default_rng([m, seed]), the same for all beta.
 """

@@ -17,7 +17,8 @@ KEYS = set(parse_file(str(BOOK / "references.bib")).entries) if (BOOK / "referen
 KINDS = {"theorem", "lemma", "proposition", "corollary", "remark", "equation", "figure"}
 
 every_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim["id"])
-every_check = pytest.mark.parametrize("page, cell, call", CHECKS, ids=lambda value: str(value)[:60])
+NAMES = [f"{cell}, line {call.lineno}" for _page, cell, call in CHECKS]
+every_check = pytest.mark.parametrize("page, cell, call", CHECKS, ids=NAMES)
 
 
 def checked_in(claim_id: str) -> set[str]:

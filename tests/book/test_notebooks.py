@@ -7,7 +7,7 @@ import re
 
 import nbformat
 import pytest
-from sources import BOOK, CHAPTERS, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
+from sources import CHAPTERS, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
 
 LONGEST_CELL = 20
 EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\{exercise(?:-start)?\}.*\n((?:[ \t]*:.*\n|[ \t]*\n)*)", re.MULTILINE)
@@ -138,21 +138,16 @@ def test_chapters_have_exercises(path):
     assert len(EXERCISE.findall(markdown(path))) >= 3, "at least one pencil, one code and one open exercise"
 
 
-def test_landing_page_runs(monkeypatch):
-    """The landing page's code, run here; its explorer must offer both the page's face and its frames."""
-    monkeypatch.setenv("NNTK_RENDER_FRAMES", "1")
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    cells = code_cells(BOOK / "index.ipynb")
-    assert cells, "the landing page has no code cell"
-    space, shown = {}, []
-    for cell in cells:
-        *body, last = ast.parse(cell.source).body
-        exec(compile(ast.Module(body, []), str(cell), "exec"), space)
-        if isinstance(last, ast.Expr):
-            shown.append(eval(compile(ast.Expression(last.value), str(cell), "eval"), space))
-        else:
-            exec(compile(ast.Module([last], []), str(cell), "exec"), space)
-    bundles = [value._repr_mimebundle_() for value in shown if hasattr(value, "_repr_mimebundle_")]
-    pages = [bundle["text/html"] for bundle in bundles if "nntk-explorer" in bundle.get("text/html", "")]
-    assert pages, "the landing page shows no explorer"
-    assert all("nntk-frames" in page for page in pages), "an explorer without rendered frames"
+def test_a_function_has_one_chapter():
+    """What two chapters define, by one name, belongs in nntk_lib, or has two names."""
+    found = {}
+    for path in NOTEBOOKS:
+        trees = [ast.parse(cell.source) for cell in code_cells(path)]
+        for name in {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}:
+            found.setdefault(name, []).append(name_of(path))
+    assert not {name: pages for name, pages in found.items() if len(pages) > 1}
+
+
+def test_code_stands_in_notebooks():
+    """The build runs notebooks only."""
+    assert not [name_of(path) for path in PAGES if path.suffix == ".md" and code_cells(path)]

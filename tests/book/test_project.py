@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from sources import BOOK, ROOT, documents, name_of, tracked_files
 
 import nntk_lib
@@ -86,9 +90,59 @@ def test_table_of_contents_lists_every_page():
     assert listed == {page for page in pages if ".ipynb_checkpoints" not in page}
 
 
-def test_modules_are_short():
-    for path in (ROOT / "nntk_lib").glob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path.name
+@pytest.mark.parametrize("folder", ["nntk_lib", "book/_ext"])
+def test_modules_are_short(folder):
+    """At most 200 lines of code: without blank lines, comments and docstrings."""
+    lengths = {path.relative_to(ROOT).as_posix(): lines_of_code(path) for path in (ROOT / folder).glob("**/*.py")}
+    assert len(lengths) >= 10
+    assert not {name: lines for name, lines in lengths.items() if lines > 200}
+
+
+def lines_of_code(path) -> int:
+    text = path.read_text(encoding="utf-8")
+    shape = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    found = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in shape
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False):
+            found -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(found)
+
+
+def test_lines_of_code(tmp_path):
+    path = tmp_path / "module.py"
+    text = '"""Says\n\nwhat."""\n\nx = 1  # one\n\n# no code\ndef f():\n    """Docs."""\n    return (x,\n  2)\n'
+    path.write_text(text)
+    assert lines_of_code(path) == 4
+
+
+# ---- the tested versions ---------------------------------------------------------------------------------
+
+
+def constraints() -> dict[str, str]:
+    """The versions of ``.ci/constraints.txt`` by name, as pip compares names."""
+    lines = [line for line in text_of(".ci/constraints.txt").splitlines() if not line.startswith("#")]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in (line.split("==") for line in lines)}
+
+
+def test_every_direct_dependency_is_constrained():
+    extras = project()["optional-dependencies"]
+    wanted = [Requirement(item) for item in [*project()["dependencies"], *extras["book"], *extras["test"]]]
+    for item in wanted:
+        version = constraints().get(re.sub(r"[-_.]+", "-", item.name).lower())
+        assert version and item.specifier.contains(version), f"{item} is not met: run make constraints"
+
+
+def test_the_environments_are_made_with_the_constraints():
+    """`make` and a reader's own commands install the same; only the workflow that tries the newest does not."""
+    install = re.search(r"^\t\$\(IN\)python -m (pip install .*'\.\[book,test\]')", text_of("Makefile"), re.MULTILINE)[1]
+    plain = install.replace("--quiet ", "").replace("$(PINNED)", "--constraint .ci/constraints.txt")
+    assert f".venv/bin/python -m {plain}\n" in text_of("README.md")
+    assert "PINNED = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))" in text_of("Makefile").splitlines()
 
 
 @pytest.mark.parametrize("path", tracked_files(), ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -17,6 +17,7 @@ MAY_WRITE = {
     ("publish.yml", "publish"): {"pages": "write", "id-token": "write"},
     ("release.yml", "release"): {"contents": "write"},
     ("links.yml", "issue"): {"issues": "write"},
+    ("newest.yml", "issue"): {"issues": "write"},
 }
 
 every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
@@ -44,7 +45,7 @@ def called(name: str) -> list[str]:
 
 
 def test_what_there_is():
-    assert set(WORKFLOWS) == {"ci.yml", "links.yml", "publish.yml", "rehearsal.yml", "release.yml"}
+    assert set(WORKFLOWS) == {"ci.yml", "links.yml", "newest.yml", "publish.yml", "rehearsal.yml", "release.yml"}
 
 
 @every_workflow
@@ -125,7 +126,7 @@ def test_artifacts_are_what_the_builds_write():
     assert paths["pdf"] == f"_build/latex/{target.removesuffix('.tex')}.pdf"
     assert paths["site"] == HTML.relative_to(ROOT).as_posix()
     archive = re.search(
-        r'^ZIP = "(.+)"$', (BOOK / "_ext" / "nntk_offline.py").read_text(encoding="utf-8"), re.MULTILINE
+        r'^ZIP = "(.+)"$', (BOOK / "_ext" / "nntk" / "offline.py").read_text(encoding="utf-8"), re.MULTILINE
     )
     release = steps("release.yml")[-1]["run"]
     assert f"site/{archive[1]}" in release and f"pdf/{paths['pdf'].rsplit('/', 1)[1]}" in release
@@ -144,7 +145,19 @@ def test_what_runs_when():
     assert "pull_request" in events("ci.yml") and ".ci/run" in [step.get("run") for step in steps("ci.yml")]
     assert WORKFLOWS["publish.yml"][True]["push"] == {"branches": ["main"]}
     assert WORKFLOWS["release.yml"][True]["push"] == {"tags": ["v*"]}
-    assert {"schedule", "workflow_dispatch"} <= events("rehearsal.yml") & events("links.yml")
+    assert {"schedule", "workflow_dispatch"} <= events("rehearsal.yml") & events("links.yml") & events("newest.yml")
+
+
+def test_only_one_workflow_tries_the_newest_packages():
+    """It runs what every other run of CI runs, without the constraints, and says so in an issue, opened once."""
+    free = [name for name in WORKFLOWS for step in steps(name) if step.get("env", {}).get("CONSTRAINTS") == ""]
+    assert free == ["newest.yml"]
+    [run] = [step["run"] for step in steps("newest.yml") if "CONSTRAINTS" in step.get("env", {})]
+    assert run == ".ci/run"
+    issue = jobs("newest.yml")["issue"]
+    assert issue["needs"] == "newest" and "always()" in issue["if"]
+    said = issue["steps"][-1]["run"]
+    assert "gh issue list" in said and "gh issue create" in said and "gh issue close" in said
 
 
 def test_dependencies_are_kept_up_to_date():
@@ -152,3 +165,4 @@ def test_dependencies_are_kept_up_to_date():
     assert {item["package-ecosystem"] for item in updates} == {"pip", "github-actions"}
     for item in updates:
         assert item["schedule"] == {"interval": "weekly"} and len(item["groups"]) == 1
+    assert "/.ci" in next(item for item in updates if item["package-ecosystem"] == "pip")["directories"]

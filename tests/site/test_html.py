@@ -9,10 +9,9 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import yaml
-from sources import BOOK, WEIGHTS, documents
+from sources import BOOK, GENERATED, WEIGHTS, documents
 
 LIMIT = 3_000_000  # bytes of a page: html, images and the book's own scripts
-GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]
 SPOKEN = re.compile(r"\.(png|svg|jpe?g|webp|gif)\b|_images/")
 
 every_page = pytest.mark.parametrize("page", documents())

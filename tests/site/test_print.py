@@ -1,46 +1,21 @@
-"""A chapter on paper: figures in place of explorers, everything opened, nothing cut off, light, no controls."""
+"""A chapter on paper: figures in place of explorers, everything opened, light, no controls. (Widths: test_pages.py.)"""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from sources import documents
+from paper import put_on_paper
 
 pytestmark = pytest.mark.browser
 
 CHAPTER = "book/2-newton/02-exact-step"
-PAPER = {"width": 673, "height": 971}  # CSS pixels between the margins of A4
-OUTSIDE = """() => [...document.querySelectorAll('article :is(mjx-container, pre, img, svg, table)')]
-  .filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1)
-  .map(e => e.outerHTML.slice(0, 120))"""
 
 
-@pytest.fixture
-def on_paper(open_page):
-    """``on_paper(name)``: the page as it is printed from a dark screen."""
-
-    def opened(page):
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
-        page.set_viewport_size(PAPER)
-        page.emulate_media(media="print", color_scheme="dark")
-        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-
-    return opened
-
-
-@pytest.mark.parametrize("name", documents())
-def test_nothing_is_cut_off(open_page, on_paper, name):
-    with open_page(name) as page:
-        on_paper(page)
-        assert not page.evaluate(OUTSIDE)
-
-
-def test_a_chapter(open_page, on_paper):
+def test_a_chapter(open_page):
     with open_page(CHAPTER) as page:
         folded = page.locator("article details:not([open])").count()
-        on_paper(page)
+        put_on_paper(page)
         assert folded and page.locator("article details:not([open])").count() == 0
         for gone in (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer", ".copybtn", ".nntk-controls"):
             assert not any(item.is_visible() for item in page.locator(gone).all()), gone

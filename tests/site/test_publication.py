@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
@@ -17,9 +17,8 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from published import ADDRESS, served_below
-from sources import BOOK, CONFIG, ROOT, documents
+from sources import BOOK, CONFIG, GENERATED, ROOT, documents
 
-GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]
 TITLE = CONFIG["title"]
 
 every_page = pytest.mark.parametrize("page", documents())
@@ -64,11 +63,10 @@ def head(html, page: str) -> Head:
         ("https://example.org/book", "https://github.com/ada/notes", "https://example.org/book/"),
     ],
 )
-def test_one_address(base, repository, wanted):
+def test_one_address(monkeypatch, base, repository, wanted):
     """Where GitHub Pages shows a repository, unless another address is set."""
-    spec = importlib.util.spec_from_file_location("nntk_site", BOOK / "_ext" / "nntk_site.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(BOOK / "_ext")
+    module = importlib.import_module("nntk.site")
     config = SimpleNamespace(html_baseurl=base, html_theme_options={"repository_url": repository})
     assert module.site_address(config) == wanted
 
@@ -204,7 +202,9 @@ def build(folder, redirects: dict[str, str]) -> subprocess.CompletedProcess:
     source = folder / "source"
     source.mkdir(exist_ok=True)
     (source / "conf.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(BOOK / '_ext')!r})\nproject = 'Tiny'\nextensions = ['nntk_site']\n"
+        f"import sys\nsys.path.insert(0, {str(BOOK / '_ext')!r})\nproject = 'Tiny'\n"
+        "def setup(app):\n    import nntk\n    nntk.connect(app, nntk.site)\n"
+        "    app.add_config_value('redirects', {}, 'html', dict)\n"
         f"root_doc = 'first'\nhtml_baseurl = 'https://example.org/tiny'\nredirects = {redirects!r}\n"
     )
     opening = "Two pages are enough to see whether an old address leads to the new one."

@@ -188,12 +188,3 @@ def write(app, name: str, text: str) -> None:
     path = Path(app.outdir, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def setup(app) -> dict:
-    app.add_config_value("redirects", {}, "html", dict)
-    app.setup_extension("sphinx.ext.githubpages")  # .nojekyll
-    app.connect("config-inited", configure)
-    app.connect("html-page-context", describe_page, priority=900)  # after the theme
-    app.connect("html-collect-pages", write_files)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

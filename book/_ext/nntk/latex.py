@@ -1,7 +1,7 @@
 """The printed book: what Sphinx's LaTeX builder does not do by itself.
 
 The PDF shows the pages as the site shows them, with the same numbers: all are taken from Sphinx's records of the site
-and written into the LaTeX source (``nntk_latex_writer``). Only the LaTeX builder is changed:
+and written into the LaTeX source (``latex_writer``). Only the LaTeX builder is changed:
 
 1. an explorer becomes its default picture with its caption and the values shown, a checked claim one line;
 2. of a cell whose code is folded on the site only the output is printed;
@@ -20,14 +20,15 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from nntk_book import LedgerTable, measurement, read_records
-from nntk_latex_writer import BookTranslator, PrintBlock
-from nntk_site import edition
 from sphinx import addnodes
 from sphinx.builders.latex.nodes import thebibliography
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import texescape
 from sphinx.util.fileutil import copy_asset_file
+
+from .latex_writer import BookTranslator, PrintBlock
+from .ledger_page import LedgerTable, measurement, read_records
+from .site import edition
 
 FRONT = "At a glance"  # the landing page's content, whose title is the book's
 SCALE = 85  # % of a figure's size on the site: its letters are as large as those of a caption
@@ -210,11 +211,3 @@ def prepare(app) -> None:
         app.set_translator("latex", BookTranslator)  # in setup() it would keep the theme from setting its own for HTML
         app.builder.context["release"], app.builder.context["date"] = edition(app.srcdir)
         copy_asset_file(str(Path(__file__).with_name("nntk-book.sty")), app.outdir)
-
-
-def setup(app) -> dict:
-    app.add_node(PrintBlock)
-    app.add_post_transform(PrintOutputs)
-    app.connect("builder-inited", prepare)
-    app.connect("doctree-resolved", arrange, priority=400)  # before the ledger's table is filled in
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import wraps
 
+from docutils import nodes
+
 REPAIRS = {
     'role="doc-biblioentry"': 'role="listitem"',  # the items of a list
     '<th class="head"><p></p></th>': "<td></td>",  # the corner of a table heads nothing
@@ -30,6 +32,12 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
     context["generate_toctree_html"] = with_names
 
 
-def setup(app) -> dict:
-    app.connect("html-page-context", repair_page, priority=900)  # after the theme
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+def unique_ids(app, doctree, docname) -> None:
+    """Keep the first of equal ids: sphinx-proof and sphinx-exercise give one to many sections of a page."""
+    if app.builder.name == "latex":  # there all pages are one document, and an id goes with its page's name
+        return
+    seen = set()
+    for node in doctree.findall(nodes.Element):
+        if isinstance(node, nodes.section) or "proof" in node.get("ids", []):
+            node["ids"] = [name for name in node["ids"] if name not in seen]
+        seen.update(node.get("ids", []))

@@ -1,4 +1,4 @@
-"""Sphinx's LaTeX writer with the headings of a book and the numbers of the site; used by ``nntk_latex``."""
+"""Sphinx's LaTeX writer with the headings of a book and the numbers of the site; used by ``latex``."""
 
 from __future__ import annotations
 

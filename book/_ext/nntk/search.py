@@ -29,8 +29,3 @@ def name_statements(app) -> list:
 def with_name(name: str, title: str) -> str:
     """A title that an earlier build completed is completed anew: the number may have changed."""
     return name + " " + title[title.index("(") :] if "(" in title else name
-
-
-def setup(app) -> dict:
-    app.connect("html-collect-pages", name_statements)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

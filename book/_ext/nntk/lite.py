@@ -3,7 +3,7 @@
 jupyterlite-sphinx builds the site into ``lite/``; this extension prepares what it is built from, in
 ``_build/lite/``:
 
-* the notebooks, their references resolved (`nntk_notebooks`), under the paths they have in the repository: by itself
+* the notebooks, their references resolved (``notebooks``), under the paths they have in the repository: by itself
   JupyterLite flattens folders. The page's download button gives the same notebook;
 * the wheels that Pyodide does not bring: ``nntk_lib`` of this tree, ipywidgets and what it needs, tqdm. Nothing is
   taken from PyPI at run time;
@@ -15,6 +15,7 @@ It also makes the links to JupyterLite, and to the zip, relative, so that the si
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -23,15 +24,18 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from nntk_notebooks import reader_notebook
-from nntk_offline import ZIP
-from nntk_site import site_address
+from jupyterlite_sphinx.jupyterlite_sphinx import jupyterlite_build
+
+from .notebooks import reader_notebook
+from .offline import ZIP
+from .site import site_address
 
 FOLDER = "_build/lite"
 PAGE = "lite/lab/index.html"
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/pyodide.js"
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 WHEELS = ("ipywidgets", "jupyterlab-widgets", "comm", "tqdm")  # pure Python, and not part of Pyodide
+PACKAGES = (*WHEELS, "jupyterlite-sphinx", "jupyterlite-core", "jupyterlite-pyodide-kernel", "jupyterlab-myst")
 LIBRARY = ("pyproject.toml", "README.md", "LICENSE", "nntk_lib")
 
 
@@ -43,21 +47,39 @@ def configure(app, config) -> None:
     config.jupyterlite_bind_ipynb_suffix = False  # notebooks are pages of the book
 
 
-def prepare(app, exception) -> None:
-    """Write what the site is built from; before jupyterlite-sphinx builds it."""
+def take_over(app) -> None:
+    """jupyterlite-sphinx would build at the end of every build, whether there is something new or not."""
+    for listener in list(app.events.listeners["build-finished"]):
+        if listener.handler is jupyterlite_build:
+            app.disconnect(listener.id)
+
+
+def build(app, exception) -> None:
+    """Write what the site is built from, and build it, unless it was built from the same."""
     if exception is not None or app.builder.format != "html":
         return
     root = Path(app.srcdir)
+    made_of, made = root / FOLDER / "made-of", Path(app.outdir) / PAGE
+    edition = f"{app.config.project} {version('nntk-lib')}"
+    write_settings(root / FOLDER, edition)
+    digest = hashlib.sha256(repr([(name, version(name)) for name in PACKAGES]).encode())
     for name in sorted(app.env.found_docs):
         if Path(app.env.doc2path(name)).suffix == ".ipynb":
             text = reader_notebook(app, name)
+            digest.update(text.encode())
             for folder in (root / FOLDER / "contents", Path(app.outdir) / "_sources"):
                 target = folder / f"{name}.ipynb"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
+    sources = [path for name in LIBRARY for path in [root / name, *sorted((root / name).glob("**/*.*"))]]
+    for path in [*sources, *sorted((root / FOLDER).glob("*.json"))]:
+        digest.update(path.read_bytes() if path.is_file() and path.suffix != ".pyc" else b"")
+    if made.exists() and made_of.exists() and made_of.read_text() == digest.hexdigest():
+        return
+    made_of.unlink(missing_ok=True)
     collect_wheels(root, root / FOLDER / "pypi")
-    edition = f"{app.config.project} {version('nntk-lib')}"
-    write_settings(root / FOLDER, edition)
+    jupyterlite_build(app, None)
+    made_of.write_text(digest.hexdigest())
 
 
 def collect_wheels(root: Path, folder: Path) -> None:
@@ -109,14 +131,3 @@ def relative_links(app, pagename, templatename, context, doctree) -> None:
             if button.get("url", "").startswith(PAGE):
                 button["url"] = root + button["url"]
                 button.update(text="Run in your browser", tooltip="Run this page in your browser, with JupyterLite")
-
-
-def setup(app) -> dict:
-    before = app.registry.css_files.copy(), app.registry.js_files.copy()
-    app.setup_extension("jupyterlite_sphinx")
-    # What it adds to every page serves directives we do not use, and one of them is a font from another site.
-    app.registry.css_files, app.registry.js_files = before
-    app.connect("config-inited", configure, priority=400)
-    app.connect("build-finished", prepare, priority=400)  # jupyterlite-sphinx builds at 500
-    app.connect("html-page-context", relative_links, priority=900)  # after the theme
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

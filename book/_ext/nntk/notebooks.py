@@ -14,9 +14,10 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from docutils import nodes
-from nntk_book import title_of
-from nntk_site import site_address
 from sphinx.addnodes import pending_xref
+
+from .ledger_page import title_of
+from .site import site_address
 
 ROLE = re.compile(r"\{(ref|numref|prf:ref|eq|doc|download|cite:[pt])\}`([^`<]*?)(?:\s*<([^`>]+)>)?`")
 BIBLIOGRAPHY = "book/appendix/bibliography"

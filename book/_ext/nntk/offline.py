@@ -12,7 +12,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from nntk_site import site_address
+from .site import site_address
 
 MATHJAX = "mathjax"  # below _static, as in mathjax_path
 WANTED = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/*.woff", "input/tex/extensions/*.js")
@@ -49,9 +49,3 @@ def write_zip(app, exception) -> None:
                 content = ONLINE.sub(rf"\g<1>{address}\2", content.decode()).encode()
             entry = zipfile.ZipInfo(f"{Path(ZIP).stem}/{name}", DATE)
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-
-
-def setup(app) -> dict:
-    app.connect("builder-inited", copy_mathjax)
-    app.connect("build-finished", write_zip, priority=999)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,83 @@
+"""The library reference: the directive ``{library-reference}``, and how names in docstrings are understood."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import re
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+# In the order of the book: what a network is, how it is trained, what its limits are, what is proved of it.
+ROOMS = ("networks", "losses", "methods", "training", "flow", "limits", "geometry", "features", "theory", "linalg")
+ROOMS += ("data", "reference", "studies", "book")
+
+
+class LibraryReference(SphinxDirective):
+    """``{library-reference}``: one section for each module of ``nntk_lib``, from its docstrings, room by room."""
+
+    def run(self) -> list[nodes.Node]:
+        root, holder = Path(self.env.srcdir), nodes.container()
+        for path in modules(root / "nntk_lib"):
+            self.env.note_dependency(str(path))
+            holder += self.section(".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
+        return holder.children
+
+    def section(self, name: str) -> nodes.section:
+        """A package shows what is defined in it, and not what it takes from its modules, which have their own."""
+        module = importlib.import_module(name)
+        section = nodes.section(ids=["module-page-" + name.replace(".", "-").replace("_", "-")], names=[name])
+        section += nodes.title("", "", nodes.literal("", name))
+        lines = ["```{eval-rst}", f".. automodule:: {name}", "   :members:", "```"]
+        if hasattr(module, "__path__"):
+            lines.insert(3, "   :ignore-module-all:")
+        self.state.nested_parse(StringList(lines, name), self.content_offset, section)
+        return section
+
+
+def modules(library: Path) -> list[Path]:
+    """The files of the public modules, in the order of ``ROOMS``; what is in no room comes last, by name."""
+    found = []
+    for path in library.glob("**/*.py"):
+        room, *inner = parts = path.relative_to(library).with_suffix("").parts
+        if inner[-1:] == ["__init__"] and path.stat().st_size == 0 or room == "__init__":
+            continue
+        if not any(part.startswith("_") for part in parts if part != "__init__"):
+            found.append((ROOMS.index(room) if room in ROOMS else len(ROOMS), parts, path))
+    return [path for *_, path in sorted(found)]
+
+
+def escape_bars(app, what, name, obj, options, lines: list[str]) -> None:
+    """Docstrings write absolute values as ``|x|``, which reStructuredText would take for a substitution."""
+    literal = None  # the indentation of the line that opened a literal block
+    for i, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip())
+        if literal is not None and line.strip() and indent <= literal:
+            literal = None
+        if literal is None and not line.lstrip().startswith(">>>"):
+            parts = re.split(r"(``.*?``|`[^`]*`)", line)
+            lines[i] = "".join(part if part[:1] == "`" else part.replace("|", r"\|") for part in parts)
+        if literal is None and line.rstrip().endswith("::"):
+            literal = indent
+
+
+def resolve_docstring_name(app, env, node, contnode):
+    """Resolve names in docstrings.
+
+    A bare name, such as ``ShapeError`` under "Raises", means the one object of the library that ends in it;
+    Python's own names, and the words of a type described in prose, are left as text.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    found = [(name, item) for name, item in env.domaindata["py"]["objects"].items() if name.endswith("." + target)]
+    if len(found) == 1:
+        name, item = found[0]
+        return app.builder.env.get_domain("py").resolve_xref(
+            env, node["refdoc"], app.builder, node["reftype"], name, node, contnode
+        )
+    prose = node["reftype"] == "class" and not target.startswith("nntk_lib")
+    return contnode if prose or hasattr(builtins, target) else None

@@ -1,0 +1,77 @@
+"""Added to nbval: when a notebook's cells have run, its explorers are drawn at their corners, in the same kernel.
+
+For each explorer one cell follows the notebook's own. It draws the explorer at all corners of its parameters and once
+between the values that are served, with warnings as errors: no exception, no NaN, no empty line. ``conftest.py`` loads
+this plugin.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+from collections import defaultdict
+
+import nbformat
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+from sources import SET_UP
+
+
+def draw_corners(name: str, names: list[str]) -> None:
+    """Runs in the notebook's kernel, from this text."""
+    import warnings
+
+    import numpy as np
+
+    from nntk_lib.book.explore import created
+
+    assert list(created) == names, f"the notebook's text has the explorers {names}, its kernel {list(created)}"
+    for values in [*created[name].corners(), created[name].between()]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure, readout = created[name].draw_at(**values)
+            figure.canvas.draw()
+        where = f"{name} at {values}: {readout!r}"
+        words = readout.lower().replace(",", " ").replace(";", " ").split()
+        assert not {"nan", "inf", "-inf"} & set(words), where
+        for axes in figure.axes:
+            for line in axes.lines:
+                assert np.isfinite(np.asarray(line.get_ydata(), float)).any(), f"{where}: a line without a point"
+            for image in axes.images:
+                assert np.isfinite(np.asarray(image.get_array(), float)).all(), f"{where}: an image with NaN"
+
+
+class Chapter(IPyNbFile):
+    """A notebook with one more cell for each of its explorers; its kernel has one thread, as in the build."""
+
+    def setup(self):
+        with pytest.MonkeyPatch.context() as patch:
+            for name in {"OPENBLAS_NUM_THREADS", "NNTK_THREADS"} - set(os.environ):
+                patch.setenv(name, "1")
+            super().setup()
+
+    def collect(self):
+        number = -1
+        for number, cell in enumerate(super().collect()):  # noqa: B007
+            yield cell
+        names = explorers(cell.source for cell in self.nb.cells if cell.cell_type == "code")
+        for more, name in enumerate(names, 1):
+            source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r})"
+            cell, options = nbformat.v4.new_code_cell(source), defaultdict(bool)
+            title = f"Corners of {name}"
+            yield IPyNbCell.from_parent(self, name=title, cell_num=number + more, cell=cell, options=options)
+
+
+def explorers(sources) -> list[str]:
+    """The names of the explorers of a notebook, in the order in which they are made; each is written out."""
+    trees = [ast.parse(source) for source in sources if source != SET_UP]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "explorer"]
+    return [word.value.value for call in made for word in call.keywords if word.arg == "name"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    found = yield
+    return [Chapter.from_parent(parent, path=file_path) if type(node) is IPyNbFile else node for node in found]
