@@ -23,6 +23,7 @@ class HowToChoose(SphinxDirective):
         section += nodes.title("", title)
         lines = []
         for choice in choices:
-            lines += [f"{{py:obj}}`{choice.name}`", f": {choice.what}.", "", f"  *Cost*: {choice.cost}. {choice.when}", ""]
+            lines += [f"{{py:obj}}`{choice.name}`", f": {choice.what}.", ""]
+            lines += [f"  *Cost*: {choice.cost}. {choice.when}", ""]
         self.state.nested_parse(StringList(lines, "nntk_lib.book.choosing"), self.content_offset, section)
         return section
