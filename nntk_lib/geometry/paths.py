@@ -25,10 +25,10 @@ class Path:
     Attributes
     ----------
     times : ndarray, shape (T,)
-    theta : ndarray, shape (T, *theta.shape)
-    velocity : ndarray, shape (T, *theta.shape)
+    theta : ndarray, shape (T, shape of theta)
+    velocity : ndarray, shape (T, shape of theta)
         theta'; for a polygon the slopes of its sides, the last one twice.
-    f : ndarray, shape (T, *f.shape)
+    f : ndarray, shape (T, shape of f)
     speed : ndarray, shape (T,)
         |f'|, which a geodesic keeps: its changes measure the error.
     length : float

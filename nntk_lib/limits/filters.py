@@ -10,8 +10,7 @@ After k steps from zero the outputs are (1 - factor^k) y: what regularization th
 
     Tikhonov     gain = alpha / (lambda + gamma)          Newton and Gauss-Newton, Riedl et al. (14), Cai et al. (11)
     Landweber    gain = eta                               gradient descent
-    Flow         factor = exp(-t lambda / (a + b lambda)) gradient flow (a, b) = (1, 0), Levenberg-Marquardt flow,
-                                                          Cayci (6) with (a, b) = (rho, 1 - rho)
+    Flow         factor = exp(-t lambda / (a + b lambda)) gradient flow (1, 0); Cayci (6) with (rho, 1 - rho)
     Cutoff       factor = 0 for lambda >= threshold, else 1      truncated eigenvalues
     Iterated     factor = factor_0^k                      k steps as one
 

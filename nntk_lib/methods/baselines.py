@@ -4,8 +4,9 @@ They move in parameter space at raw learning rates (no kernel scale), as everybo
 state of the last step. With g_k = grad L(theta_k), momentum mu and rate eta,
 
     Momentum    v_k = mu v_{k-1} + g_k,        delta = -eta v_k,  or  -eta (g_k + mu v_k) in Nesterov's form,
-    Adam        m_k = b1 m_{k-1} + (1 - b1) g_k,        v_k = b2 v_{k-1} + (1 - b2) g_k^2,
-                delta = -eta (m_k / (1 - b1^k)) / ((v_k / (1 - b2^k))^{1/2} + eps),        Kingma and Ba (2015).
+    Adam        delta = -eta (m_k / (1 - b1^k)) / ((v_k / (1 - b2^k))^{1/2} + eps),
+
+with m_k = b1 m_{k-1} + (1 - b1) g_k and v_k = b2 v_{k-1} + (1 - b2) g_k^2 (Kingma and Ba 2015).
 
 K-FAC (Martens and Grosse 2015) replaces the block of J^T H J that belongs to the weights W of a layer by a Kronecker
 product. A layer with inputs a_j and back-propagated outputs D_j, one column for an output c, has the block

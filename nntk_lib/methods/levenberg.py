@@ -28,7 +28,7 @@ class LevenbergMarquardt(GaussNewton):
     ----------
     damping : Damping
         ``GainRatio(low, high, up, down, start, floor)``.
-    metric, side
+    metric, side : str
         See :class:`~nntk_lib.methods.gauss_newton.GaussNewton`.
     least : float
         A step is kept if its gain is greater; at least 0 keeps the loss from rising.

@@ -39,7 +39,8 @@ EVENTS = [
     ("env-before-read-docs", execution.run_notebooks, 500),
     ("env-purge-doc", ledger_page.purge, 500),
     ("source-read", execution.with_outputs, 500),
-    ("autodoc-process-docstring", reference.escape_bars, 400),  # before napoleon
+    ("autodoc-process-docstring", reference.keep_formulas, 400),  # before napoleon, as the next one
+    ("autodoc-process-docstring", reference.escape_bars, 400),
     ("missing-reference", reference.resolve_docstring_name, 500),
     ("doctree-resolved", latex.arrange, 400),  # before the ledger's table is filled in
     ("doctree-resolved", ledger_page.resolve, 500),

@@ -50,6 +50,25 @@ def modules(library: Path) -> list[Path]:
     return [path for *_, path in sorted(found)]
 
 
+def keep_formulas(app, what, name, obj, options, lines: list[str]) -> None:
+    """What a module's text sets off by indentation, formulas and tables, is shown as it is written."""
+    if what != "module":
+        return
+    found, above = [], ""  # the first line of the paragraph above
+    for i, line in enumerate(lines):
+        opens = not line[:4].strip() and line.strip() and i and not lines[i - 1].strip()
+        if opens and above and not re.match(r"\s|[-*] |\d+\. ", above) and not last_of(found).endswith("::"):
+            found += ["::", ""]
+        if line.strip() and (not i or not lines[i - 1].strip()):
+            above = line
+        found.append(line)
+    lines[:] = found
+
+
+def last_of(lines: list[str]) -> str:
+    return next((line.rstrip() for line in reversed(lines) if line.strip()), "")
+
+
 def escape_bars(app, what, name, obj, options, lines: list[str]) -> None:
     """Docstrings write absolute values as ``|x|``, which reStructuredText would take for a substitution."""
     literal = None  # the indentation of the line that opened a literal block
@@ -76,8 +95,9 @@ def resolve_docstring_name(app, env, node, contnode):
     found = [(name, item) for name, item in env.domaindata["py"]["objects"].items() if name.endswith("." + target)]
     if len(found) == 1:
         name, item = found[0]
-        return app.builder.env.get_domain("py").resolve_xref(
-            env, node["refdoc"], app.builder, node["reftype"], name, node, contnode
-        )
+        domain = app.builder.env.get_domain("py")
+        resolved = domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], name, node, contnode)
+        if resolved is not None:  # else a word of a type described in prose, and the name of an attribute
+            return resolved
     prose = node["reftype"] == "class" and not target.startswith("nntk_lib")
     return contnode if prose or hasattr(builtins, target) else None

@@ -8,7 +8,7 @@ A layer maps the samples x, of shape (n, h, w, c), to y, sample by sample. With 
     grad(D, tape)             -> g          (dy/dtheta)^T D, summed over the samples,
     gram(D, tape, form, memory) -> K        (dy/dtheta)^T D of every sample, and their inner products.
 
-D holds q signals a sample and has shape (n, q, *shape of one y): the rows of the unit matrix where the Jacobian is
+D holds q signals a sample and has shape (n, q, shape of one y): the rows of the unit matrix where the Jacobian is
 wanted sample by sample (q outputs), or one weighted sum of them (q = 1) for J^T a. So no layer knows the loss, its
 neighbours, or how many outputs there are. A :class:`Chain` of layers is a layer, and so is a chain with a way around
 it, :class:`Skip`; both only hand things on, and back-propagation is one walk through them.
