@@ -1,7 +1,7 @@
-r"""Dual activations E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] of all pairs of inputs, block by block.
+r"""Dual activations E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] of all pairs of inputs, tile by tile.
 
 They have closed forms for erf (Williams 1997), ReLU (Cho and Saul 2009) and sine; for every other analytic activation
-they are computed to rounding error by :mod:`nntk_lib.limits.quadrature`. Its error bounds choose the rule: a block of
+they are computed to rounding error by :mod:`nntk_lib.limits.quadrature`. Its error bounds choose the rule: a tile of
 pairs takes as many Hermite terms as nearly all of its pairs need, the few others go on in a list, and what is left at
 the end goes to the trapezoidal rule.
 """
@@ -16,10 +16,10 @@ from ..exceptions import Array
 from ..networks.activations import Activation
 from .quadrature import EPS, FEW, HermiteSeries, trapezoid
 
-#: Pairs in a block. An array of them takes 0.5 MB; with a quarter NumPy's call overhead costs a factor 1.4.
-BLOCK = 2**16
+#: Pairs in a tile. An array of them takes 0.5 MB; with a quarter NumPy's call overhead costs a factor 1.4.
+TILE = 2**16
 
-Key = tuple[slice | Array, slice | Array]  # a block of pairs (two slices) or a list of them (two index arrays)
+Key = tuple[slice | Array, slice | Array]  # a tile of pairs (two slices) or a list of them (two index arrays)
 
 
 def _erf_dual(q1: Array, q2: Array, theta: Array) -> Array:
@@ -42,17 +42,17 @@ def _sine_dual(q1: Array, q2: Array, theta: Array) -> Array:
 CLOSED_FORMS = {"erf": _erf_dual, "relu": _relu_dual, "sine": _sine_dual}
 
 
-def blocks(rows: int, columns: int, symmetric: bool = False) -> Iterator[tuple[slice, slice]]:
-    """Cut a matrix, or what lies right of its diagonal blocks, into blocks of rows with about BLOCK entries."""
+def tiles(rows: int, columns: int, symmetric: bool = False) -> Iterator[tuple[slice, slice]]:
+    """Cut a matrix, or what lies right of its diagonal tiles, into tiles of rows with about TILE entries."""
     start = 0
     while start < rows:
         first = start if symmetric else 0
-        stop = min(rows, start + max(1, BLOCK // (columns - first)))
+        stop = min(rows, start + max(1, TILE // (columns - first)))
         yield slice(start, stop), slice(first, columns)
         start = stop
 
 
-def dual_blocks(
+def dual_tiles(
     act: Activation, q1: Array, q2: Array | None, rho: Callable[[Key], Array], theta: Callable[[Key], Array], tol: float
 ) -> Iterator[tuple[Key, Array, Array]]:
     """Dual activations of a matrix of pairs, part by part; where a pair occurs twice the last one counts.
@@ -62,7 +62,7 @@ def dual_blocks(
     act : Activation
     q1 : ndarray, shape (q,)
     q2 : ndarray, shape (n,), or None
-        Variances. Without q2 the pairs are symmetric, and what lies left of the diagonal blocks is left out.
+        Variances. Without q2 the pairs are symmetric, and what lies left of the diagonal tiles is left out.
     rho, theta : callable
         Correlations and angles of the pairs of a key.
     tol : float
@@ -74,7 +74,7 @@ def dual_blocks(
     values, errors : ndarray, shape (2, *shape of the key)
     """
     columns, symmetric = (q1, True) if q2 is None else (q2, False)
-    parts = blocks(len(q1), len(columns), symmetric)
+    parts = tiles(len(q1), len(columns), symmetric)
     if act.name in CLOSED_FORMS:
         for key in parts:
             values = CLOSED_FORMS[act.name](q1[key[0], None], columns[key[1]], theta(key))
@@ -100,7 +100,7 @@ def dual_blocks(
         if FEW * len(i) <= len(series.q):  # so few that more coefficients of all samples would take longer
             hopeless.append((i, j))
             break
-        parts, few = [(i[s : s + BLOCK], j[s : s + BLOCK]) for s in range(0, len(i), BLOCK)], []
+        parts, few = [(i[s : s + TILE], j[s : s + TILE]) for s in range(0, len(i), TILE)], []
     for key in hopeless:
         yield key, *trapezoid(act, q1[key[0]], columns[key[1]], theta(key))
 
@@ -126,6 +126,6 @@ def dual_activation(act: Activation, q1: Array, q2: Array, theta: Array, tol: fl
         The second array estimates the absolute error (bounds it, for the Hermite expansion).
     """
     values, errors = np.empty((2, *theta.shape)), np.empty((2, *theta.shape))
-    for (i, j), *part in dual_blocks(act, q1, q2, lambda key: np.cos(theta[key]), lambda key: theta[key], tol):
+    for (i, j), *part in dual_tiles(act, q1, q2, lambda key: np.cos(theta[key]), lambda key: theta[key], tol):
         values[:, i, j], errors[:, i, j] = part
     return values, errors

@@ -26,7 +26,7 @@ from ..exceptions import (
     positive,
 )
 from ..networks.shallow.spec import Shallow
-from .gaussian import Key, blocks, dual_blocks
+from .gaussian import Key, dual_tiles, tiles
 
 
 def _unit(X: Array) -> Array:
@@ -68,7 +68,7 @@ def angles(Xq: Array, X: Array) -> Array:
     """Angles between the rows of two arrays, shape (q, n), accurate also when they are tiny (Kahan's formula)."""
     U, V = _unit(Xq), _unit(X)
     out = np.empty((len(U), len(V)))
-    for key in blocks(len(U), len(V)):
+    for key in tiles(len(U), len(V)):
         out[key] = _angles(U, V, key)
     return out
 
@@ -127,7 +127,7 @@ def _kernel(net: Shallow, X: Array, Z: Array | None = None, return_error: bool =
     A = np.empty((len(Z), len(X)))
     error = np.empty_like(A) if return_error else None
     rho, theta = (lambda key, f=f: f(U, V, key) for f in (_inner, _angles))
-    for key, dual, bound in dual_blocks(net.act, q1, None if symmetric else q2, rho, theta, tol=1e-14):
+    for key, dual, bound in dual_tiles(net.act, q1, None if symmetric else q2, rho, theta, tol=1e-14):
         inner = _inner(Z, X, key)
         _write(A, key, dual[0] + dual[1] * inner, symmetric)
         if return_error:

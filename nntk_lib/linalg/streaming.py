@@ -82,10 +82,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def one_blas_thread():
-    """Context (or decorator) that holds BLAS to one thread, as `stream` does for its own part of a computation.
+    """Context (or decorator) that holds BLAS to one thread, as `parallel` does for its own part of a computation.
 
-    A product on BLAS's own threads leaves them spinning for tens of milliseconds, in which `stream` has one core less:
-    a step at m = 10^5, n = 100 that solves its small system on two threads takes 140 ms, on one 90.
+    A product on BLAS's own threads leaves them spinning for tens of milliseconds, in which `parallel` has one core
+    less: a step at m = 10^5, n = 100 that solves its small system on two threads takes 140 ms, on one 90.
     """
     return _pools().limit(limits=1, user_api="blas")
 
@@ -151,7 +151,7 @@ def pieces(k: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, k))
 
 
-def stream(
+def parallel(
     m: int,
     n: int,
     floats: int,

@@ -10,7 +10,7 @@ so that M x = U^T a is solved by x = D^{-1} U^T (I + C)^{-1} a, and a general ri
 x = D^{-1} (b - U^T (I + C)^{-1} U D^{-1} b). It holds whenever D and I + C are invertible, definite or not. If every
 block is positive definite, C is positive semidefinite and nothing can break down.
 
-M is never stored. A *stream* yields it in slices of the block axis; two passes solve a system (one accumulates C, one
+M is never stored. A callable yields it in slices of the block axis; two passes solve a system (one accumulates C, one
 applies D^{-1}), in O(m p^3 + m p^2 rank + m p rank^2 + rank^3) operations and memory of one slice. One
 eigendecomposition of the blocks serves every shift D + s I, which is how many regularizations are tried at the price
 of one.
@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array
 
-Stream = Callable[[], Iterator[tuple[slice, Array, Array]]]
+Slices = Callable[[], Iterator[tuple[slice, Array, Array]]]
 
 #: Largest order of a matrix that to_dense assembles: 2^13 squared doubles are 512 MiB.
 DENSE_LIMIT = 2**13
@@ -78,8 +78,8 @@ class BlockDiagPlusLowRank:
     ----------
     m, p, rank : int
         Number of blocks, order of a block, number of rows of U.
-    stream : callable
-        ``stream()`` iterates over ``(part, D[part], U[part])`` with shapes (k, p, p) and (k, p, rank).
+    slices : callable
+        ``slices()`` iterates over ``(part, D[part], U[part])`` with shapes (k, p, p) and (k, p, rank).
     shift : float
         Multiple of the identity added to D.
 
@@ -97,7 +97,7 @@ class BlockDiagPlusLowRank:
     m: int
     p: int
     rank: int
-    stream: Stream = field(repr=False)
+    slices: Slices = field(repr=False)
     shift: float = 0.0
 
     @classmethod
@@ -133,23 +133,23 @@ class BlockDiagPlusLowRank:
         """M v for v of shape (m, p)."""
         v = self._vector("v", v)
         out, low = self.shift * v, np.zeros(self.rank)
-        for part, D, U in self.stream():
+        for part, D, U in self.slices():
             out[part] += np.einsum("kab,kb->ka", D, v[part])
             low += np.einsum("kan,ka->n", U, v[part])
-        for part, _, U in self.stream():
+        for part, _, U in self.slices():
             out[part] += U @ low
         return out
 
     def apply(self, v: Array, b: Array) -> Array:
         """(D + shift I) v + U^T b for v of shape (m, p) and b of shape (rank,)."""
         out = self.shift * v
-        for part, D, U in self.stream():
+        for part, D, U in self.slices():
             out[part] += np.einsum("kab,kb->ka", D, v[part]) + U @ b
         return out
 
     def min_block_eig(self) -> float:
         """Smallest eigenvalue of the blocks of D + shift I."""
-        return self.shift + min(float(np.linalg.eigvalsh(D)[:, 0].min()) for _, D, _ in self.stream())
+        return self.shift + min(float(np.linalg.eigvalsh(D)[:, 0].min()) for _, D, _ in self.slices())
 
     def reduce(self, shifts: Sequence[float] = (0.0,)) -> list[Reduction]:
         """One pass over the blocks: C and the smallest block eigenvalue for every extra shift.
@@ -167,7 +167,7 @@ class BlockDiagPlusLowRank:
         C = [np.zeros((self.rank, self.rank)) for _ in totals]
         negative = [0] * len(totals)
         lowest, where = np.inf, 0
-        for part, D, U in self.stream():
+        for part, D, U in self.slices():
             lam, Q = np.linalg.eigh(D)
             W = (np.swapaxes(Q, 1, 2) @ U).reshape(-1, self.rank)
             k = int(np.argmin(lam[:, 0]))
@@ -186,7 +186,7 @@ class BlockDiagPlusLowRank:
     def _block_solve(self, reduction: Reduction, b: Array | None, z: Array, sign: float) -> Array:
         """D^{-1} (b + sign U^T z), second pass; b = None means 0."""
         out = np.empty((self.m, self.p))
-        for part, D, U in self.stream():
+        for part, D, U in self.slices():
             rhs = sign * (U @ z) if b is None else b[part] + sign * (U @ z)
             out[part] = np.linalg.solve(D + reduction.shift * np.eye(self.p), rhs[:, :, None])[:, :, 0]
         return out
@@ -216,7 +216,7 @@ class BlockDiagPlusLowRank:
         [reduction] = self.reduce()
         x = self._block_solve(reduction, b, np.zeros(self.rank), 0.0)
         low = np.zeros(self.rank)
-        for part, _, U in self.stream():
+        for part, _, U in self.slices():
             low += np.einsum("kan,ka->n", U, x[part])
         return self._block_solve(reduction, b, reduction.weights(low), -1.0)
 
@@ -236,7 +236,7 @@ class BlockDiagPlusLowRank:
             )
         dense = self.shift * np.eye(order)
         U = np.empty((self.m, self.p, self.rank))
-        for part, D, Uk in self.stream():
+        for part, D, Uk in self.slices():
             U[part] = Uk
             for i, block in zip(range(part.start, part.stop), D, strict=True):
                 dense[i * self.p : (i + 1) * self.p, i * self.p : (i + 1) * self.p] += block

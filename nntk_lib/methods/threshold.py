@@ -30,7 +30,7 @@ from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, positi
 from ..linalg.structured import Reduction
 from ..losses import Square
 from ..networks.base import Tangent
-from ..networks.shallow.curvature import curvature_level, curvature_stream
+from ..networks.shallow.curvature import curvature_level, curvature_slices
 from ..networks.shallow.spec import Shallow
 from .base import Step
 
@@ -50,7 +50,7 @@ class BlockSpectrum:
     @cached_property
     def _ends(self) -> tuple[float, float]:
         low, high = np.inf, -np.inf
-        for _, blocks in curvature_stream(self.at, self.a):
+        for _, blocks in curvature_slices(self.at, self.a):
             eigenvalues = np.linalg.eigvalsh(blocks)
             low, high = min(low, float(eigenvalues.min())), max(high, float(eigenvalues.max()))
         return low, high

@@ -24,6 +24,6 @@ class HowToChoose(SphinxDirective):
         lines = []
         for choice in choices:
             lines += [f"{{py:obj}}`{choice.name}`", f": {choice.what}.", ""]
-    XX
+            lines += [f"  *Cost*: {choice.cost}. *When*: {choice.when}", ""]
         self.state.nested_parse(StringList(lines, "nntk_lib.book.choosing"), self.content_offset, section)
         return section

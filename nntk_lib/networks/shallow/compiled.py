@@ -47,7 +47,7 @@ class CompiledBlocks(DefiniteBlocks):
 
     def __init__(self, net, theta: Array, X: Array, a: Array, memory: int | None, dtype=np.float64):
         super().__init__(net, theta, X, a, memory, dtype)
-        self.most = 0  # the small slices of `stream`: with few calls they may fit the caches
+        self.most = 0  # the small slices of `parallel`: with few calls they may fit the caches
 
     def _rows(self, z: Array) -> tuple[Array, ...]:
         if self.net.act != tanh:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...exceptions import Array
-from ...linalg.streaming import sliced, stream
+from ...linalg.streaming import parallel, sliced
 from ...linalg.structured import BlockDiagPlusLowRank
 from .spec import Shallow, preactivations
 
@@ -45,7 +45,7 @@ def blocks_of(at, part: slice, a: Array, rows: tuple[Array, ...]) -> Array:
     return S * at.scale
 
 
-def curvature_stream(at, a: Array) -> Iterator[tuple[slice, Array]]:
+def curvature_slices(at, a: Array) -> Iterator[tuple[slice, Array]]:
     """The blocks of S in slices of the neuron axis: pairs ``(part, S[part])``."""
     m, p = at.theta.shape
     n = len(at.inputs)
@@ -55,7 +55,7 @@ def curvature_stream(at, a: Array) -> Iterator[tuple[slice, Array]]:
 
 def curvature_blocks(at, a: Array) -> Array:
     """The blocks of S = sum_j a_j Hess f_j, symmetric, shape (m, p, p), the factor m^{-beta} included."""
-    return np.concatenate([blocks for _, blocks in curvature_stream(at, a)])
+    return np.concatenate([blocks for _, blocks in curvature_slices(at, a)])
 
 
 def structured(at, a: Array, R: Array | None = None, shift: float = 0.0) -> BlockDiagPlusLowRank:
@@ -102,7 +102,7 @@ def curvature_product(net: Shallow, theta: Array, X: Array, a: Array, v: Array, 
         ds += d2s
         out[part, 1:] = ds @ X
 
-    stream(len(theta), n, 8 * n, work, memory=memory)
+    parallel(len(theta), n, 8 * n, work, memory=memory)
     return out
 
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from ...exceptions import Array
 from ...linalg.rank_update import rank_update, symmetric
-from ...linalg.streaming import ENTRIES, NEURONS, ROWS, pieces, stream, total
+from ...linalg.streaming import ENTRIES, NEURONS, ROWS, parallel, pieces, total
 from ...linalg.structured import Reduction
 from .curvature import curvature_product
 from .spec import Shallow, preactivations, products
@@ -70,7 +70,7 @@ class DefiniteBlocks:
         self.few = 5 * n + 2 * p * n  # z and its derivatives, and U, for a few neurons at a time
 
     def _stream(self, work, make=lambda: None, fixed: int = 0) -> list:
-        return stream(*self.sizes, work, make, self.memory, self.most, fixed, self.few)
+        return parallel(*self.sizes, work, make, self.memory, self.most, fixed, self.few)
 
     def _neurons(self, part: slice) -> tuple:
         """c, a list of (sigma, sigma') for a few neurons at a time, and S packed: the lower triangle of M, and v."""

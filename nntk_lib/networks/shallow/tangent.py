@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ...exceptions import Array, ParameterError, ShapeError, shaped_like
 from ...linalg.rank_update import rank_update, symmetric
-from ...linalg.streaming import stream, total
+from ...linalg.streaming import parallel, total
 from ...linalg.structured import BlockDiagPlusLowRank
 from ..base import Blocks
 from .compiled import definite_blocks
@@ -68,7 +68,7 @@ class ShallowTangent:
 
     def _stream(self, floats: int, work, make=lambda: None, fixed: int = 0) -> list:
         n = len(self.inputs)
-        return stream(len(self.theta), n, floats * n, work, make, self.memory, fixed=fixed)
+        return parallel(len(self.theta), n, floats * n, work, make, self.memory, fixed=fixed)
 
     def _rows(self, part: slice, order: int = 1) -> tuple[Array, ...]:
         return self.net.act.rows(preactivations(self.theta[part], self.inputs), order)
@@ -137,7 +137,7 @@ class ShallowTangent:
             sums[1] += dsq.T @ ds
 
         sums, fixed = lambda: np.zeros((2, q, n)), 4 * q * n
-        outer, inner = total(stream(len(self.theta), q + n, 4 * (q + n), work, sums, self.memory, fixed=fixed))
+        outer, inner = total(parallel(len(self.theta), q + n, 4 * (q + n), work, sums, self.memory, fixed=fixed))
         outer *= self.outer
         inner *= self.inputs @ other.inputs.T
         if self.inner:

@@ -9,7 +9,7 @@ import pytest
 from nntk_lib import Activation, Shallow, circle, empirical_ntk, limit_ntk, reference, silu
 from nntk_lib.exceptions import AssumptionWarning, CollinearSamplesError, ParameterError, SingularKernelError
 from nntk_lib.limits import dual_activation, nntk
-from nntk_lib.limits.gaussian import BLOCK
+from nntk_lib.limits.gaussian import TILE
 from nntk_lib.limits.kernels import angles
 from nntk_lib.limits.quadrature import TERMS, HermiteSeries, trapezoid, trapezoid_nodes
 from nntk_lib.networks import ACTIVATIONS, erf, shifted, sine, tanh
@@ -86,7 +86,7 @@ KINDS = {
 def test_all_blocks_and_lists_against_the_literal_rule(kind):
     act, bias, draw = KINDS[kind]
     n, rng = 400, np.random.default_rng(3)
-    assert n * (n + 1) // 2 > BLOCK  # more than one block
+    assert n * (n + 1) // 2 > TILE  # more than one block
     net, X = Shallow(act, bias=bias), draw(n, rng)
     A, error = limit_ntk(net, X, return_error=True)
     Z = net.inputs(X)
@@ -110,7 +110,7 @@ def test_memory_beyond_the_result_is_a_few_blocks_and_the_coefficients():
     values, errors = dual_activation(ACTIVATIONS["tanh"], q, q, theta)
     beyond = tracemalloc.get_traced_memory()[1] - values.nbytes - errors.nbytes
     tracemalloc.stop()
-    assert beyond <= 8 * (16 * BLOCK + 2 * n * (5 * nodes + TERMS))
+    assert beyond <= 8 * (16 * TILE + 2 * n * (5 * nodes + TERMS))
 
 
 def test_relu_closed_form_against_monte_carlo():

@@ -51,7 +51,7 @@ def test_reduction_and_solution_are_those_of_the_twin(route, act, m, n, d):
     gamma = 1.0 + max(0.0, -H.min_block_eig()) * m ** (2 * net.beta - 1)
     found, wanted, x, twin = twins(route, net, theta, X, y, gamma)
     shift = gamma / net.width_scale(m)
-    largest = shift + max(abs(np.linalg.eigvalsh(D)).max() for _, D, _ in H.stream())
+    largest = shift + max(abs(np.linalg.eigvalsh(D)).max() for _, D, _ in H.slices())
     tolerance = 100 * EPS * largest / found.min_eig  # the condition number of the blocks
     assert tolerance < 1e-10
     assert relative(found.capacitance, wanted.capacitance) <= tolerance
@@ -261,7 +261,7 @@ def test_an_error_in_a_thread_is_raised(monkeypatch):
         raise ParameterError(f"slice {part}")
 
     with pytest.raises(ParameterError, match="slice"):
-        streaming.stream(10_000, 10, 10, work)
+        streaming.parallel(10_000, 10, 10, work)
 
 
 def test_rows_of_an_activation_are_separate_arrays():
