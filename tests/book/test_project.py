@@ -153,3 +153,11 @@ def test_nothing_of_the_machine(path):
     assert not [host for host in HOSTS if host in text]
     found = MACHINE.search(text)
     assert not found, text[max(0, found.start() - 30) : found.end() + 30]
+
+
+def test_the_reference_shows_every_room_once():
+    pages = [path.read_text(encoding="utf-8") for path in (BOOK / "appendix").glob("library-*.md")]
+    shown = [room for text in pages for room in re.search(r"\{library-reference\} (.*)", text)[1].split()]
+    inside = (ROOT / "nntk_lib").iterdir()
+    rooms = {path.stem for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(shown) == sorted(rooms - {"__init__", "__pycache__"})

@@ -18,7 +18,7 @@ QUERIES = [
     ("lemma 20", "book/appendix/proofs.html#lemma-20-a-sufficient-regularization"),
     ("riedl theorem 10", "book/2-newton/07-high-probability.html#thm-prob-10"),
     ("Exercise 2.3.1", "book/2-newton/03-newton-ntk.html#ex-nntk-alpha"),
-    ("newton_step", "book/appendix/library.html#nntk_lib.methods.newton.newton_step"),
+    ("newton_step", "book/appendix/library-methods.html#nntk_lib.methods.newton.newton_step"),
 ]
 
 

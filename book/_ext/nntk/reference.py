@@ -1,4 +1,4 @@
-"""The library reference: the directive ``{library-reference}``, and how names in docstrings are understood."""
+"""The library reference: the directive ``{library-reference} room ...``, and how names in docstrings are understood."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-# In the order of the book: what a network is, how it is trained, what its limits are, what is proved of it.
-ROOMS = ("networks", "losses", "methods", "training", "flow", "limits", "geometry", "features", "theory", "linalg")
-ROOMS += ("data", "reference", "studies", "book")
-
 
 class LibraryReference(SphinxDirective):
-    """``{library-reference}``: one section for each module of ``nntk_lib``, from its docstrings, room by room."""
+    """One section for each module of some rooms of ``nntk_lib``, from its docstrings."""
+
+    required_arguments, final_argument_whitespace = 1, True
 
     def run(self) -> list[nodes.Node]:
         root, holder = Path(self.env.srcdir), nodes.container()
-        for path in modules(root / "nntk_lib"):
+        for path in modules(root / "nntk_lib", self.arguments[0].split()):
             self.env.note_dependency(str(path))
             holder += self.section(".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
         return holder.children
@@ -38,15 +36,15 @@ class LibraryReference(SphinxDirective):
         return section
 
 
-def modules(library: Path) -> list[Path]:
-    """The files of the public modules, in the order of ``ROOMS``; what is in no room comes last, by name."""
+def modules(library: Path, rooms: list[str]) -> list[Path]:
+    """The files of the public modules of some rooms, in the order of these."""
     found = []
     for path in library.glob("**/*.py"):
         room, *inner = parts = path.relative_to(library).with_suffix("").parts
-        if inner[-1:] == ["__init__"] and path.stat().st_size == 0 or room == "__init__":
+        if room not in rooms or inner[-1:] == ["__init__"] and path.stat().st_size == 0:
             continue
         if not any(part.startswith("_") for part in parts if part != "__init__"):
-            found.append((ROOMS.index(room) if room in ROOMS else len(ROOMS), parts, path))
+            found.append((rooms.index(room), parts, path))
     return [path for *_, path in sorted(found)]
 
 
