@@ -172,7 +172,7 @@ def failure_of(claim: str, chapter) -> str:
             if str(error).split()[0] == claim:
                 return str(error)
         except Exception as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(f"A CELL FAILED: {type(error).__name__}: {error}", file=sys.stderr)
     return ""
 
 
@@ -258,7 +258,7 @@ MUTANTS = {
         "networks.shallow.curvature:curvature_constant",
         edited("return s1 * radius + ", "return "),
         "methods/test_threshold.py::test_constants_are_attained",
-        "newton/lemma-18",
+        "newton/lemma-19",
     ),
     "output weights taken for fixed": Mutant(
         "theory.a_priori:_recursion",

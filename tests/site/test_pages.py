@@ -20,10 +20,11 @@ SHOTS = ROOT / "_build" / "screenshots"
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
     # axe does not read MathML, and takes a table head that is a formula for empty; test_html.py looks instead.
-    "rules": {"empty-table-header": {"enabled": False}},
+    "rules": {"empty-table-header": {"enabled": False}, "color-contrast": {"enabled": False}},
     "resultTypes": ["violations"],
     "preload": False,
 }
+CONTRAST = {**AXE, "runOnly": {"type": "rule", "values": ["color-contrast"]}, "rules": {}}
 # Half of a chapter's elements are glyphs, which axe walks through but cannot see, because CSS draws them. The boxes of
 # the formulas stay, and so does what a screen reader reads.
 EMPTY_FORMULAS = """() => {
@@ -40,24 +41,47 @@ FILL_FORMULAS = """() => window.emptied.forEach(({e, glyphs, style}) => {
   e.setAttribute('style', style);
   e.append(...glyphs);
 })"""
-# Three quarters of the rest are the words of highlighted code, in a few dozen looks. Of those that look the same, in
-# colour, size and weight, on the same ground, three are kept as elements; the others become text of their block.
-MERGE_CODE = """() => {
+# Contrast is most of the rest. Texts of one kind (tag and class), one colour, size and weight, on the same ground, have
+# the same contrast: three of each are looked at.
+MARK_TEXTS = """() => {
   const styles = (e, ...names) => names.map(name => getComputedStyle(e)[name]).join();
-  const ground = e => e ? styles(e, 'backgroundColor', 'backgroundImage', 'opacity') + ground(e.parentElement) : '';
-  const words = e => [...e.querySelectorAll('span:not([id])')].filter(e => !e.childElementCount), kept = {};
-  window.twins = [...document.querySelectorAll('.highlight pre')].map(block => {
-    const below = ground(block), twin = block.cloneNode(true), same = words(twin);
-    words(block).forEach((word, i) => {
-      const look = styles(word, 'color', 'fontSize', 'fontWeight', 'backgroundColor', 'textShadow', 'opacity') + below;
-      const keep = word.checkVisibility() && (kept[look] = (kept[look] ?? 0) + 1) <= 3;
-      if (!keep) same[i].replaceWith(same[i].textContent);
-    });
+  const grounds = new Map([[null, '']]), numbers = new Map(), counts = new Map();
+  const number = text => numbers.get(text) ?? numbers.set(text, numbers.size).get(text);
+  const ground = e => {
+    if (!grounds.has(e)) {
+      const own = styles(e, 'backgroundColor', 'backgroundImage', 'opacity');
+      grounds.set(e, number(own + ground(e.parentElement)));
+    }
+    return grounds.get(e);
+  };
+  const isText = node => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  for (const e of document.querySelectorAll('body *')) {
+    const field = e.matches('input, select, textarea');
+    if (!field && ![...e.childNodes].some(isText) || !e.checkVisibility({visibilityProperty: true})) continue;
+    const look = styles(e, 'color', 'fontSize', 'fontWeight', 'textShadow');
+    const kind = number([e.localName, e.getAttribute('class'), look, ground(e)].join());
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    if (field || counts.get(kind) <= 3) e.dataset.text = kind;
+  }
+}"""
+# So are most elements: the words of code. Those that are not looked at become text of their block.
+MERGE_WORDS = """() => {
+  const blocks = '.highlight pre, dt.sig, code';
+  const outer = [...document.querySelectorAll(blocks)].filter(e => !e.parentElement.closest(blocks));
+  window.twins = outer.map(block => {
+    const twin = block.cloneNode(true);
+    for (const word of twin.querySelectorAll('span:not([id], [data-text])')) {
+      if (!word.childElementCount) word.replaceWith(word.textContent);
+    }
+    twin.normalize();
     return [block, twin];
   });
-  twins.forEach(([block, twin]) => { twin.normalize(); block.replaceWith(twin); });
+  twins.forEach(([block, twin]) => block.replaceWith(twin));
 }"""
-SPLIT_CODE = "() => window.twins.forEach(([block, twin]) => twin.replaceWith(block))"
+SPLIT_WORDS = """() => {
+  twins.forEach(([block, twin]) => twin.replaceWith(block));
+  document.querySelectorAll('[data-text]').forEach(e => e.removeAttribute('data-text'));
+}"""
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, summary, [tabindex]')].filter(e => {
   const {width, height} = (e.querySelector('.toctree-toggle') ?? e).getBoundingClientRect();
   const inText = e.matches('a, span.math') && getComputedStyle(e).display.startsWith('inline');
@@ -87,6 +111,17 @@ def test_mathematics_is_rendered(visited):
     assert not re.search(r"\\\(|\\\[|\$\$", text), "TeX left as text"
 
 
+def violations(page) -> list[dict]:
+    """What axe-core finds."""
+    for change in (EMPTY_FORMULAS, MARK_TEXTS, MERGE_WORDS):
+        page.evaluate(change)
+    found = Axe().run(page, options=AXE).response["violations"]
+    found += Axe().run(page, context="[data-text]", options=CONTRAST).response["violations"]
+    for back in (SPLIT_WORDS, FILL_FORMULAS):
+        page.evaluate(back)
+    return found
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_accessible(visited, theme, size):
@@ -101,11 +136,7 @@ def test_accessible(visited, theme, size):
         save_screenshot(visited, f"{theme}-{size['width']}")
     inner, scroll = visited.evaluate("[window.innerWidth, document.documentElement.scrollWidth]")
     assert scroll <= inner, f"the page is {scroll} px wide on a screen of {inner} px"
-    for change in (EMPTY_FORMULAS, MERGE_CODE):
-        visited.evaluate(change)
-    found = Axe().run(visited, options=AXE).response["violations"]
-    for back in (SPLIT_CODE, FILL_FORMULAS):
-        visited.evaluate(back)
+    found = violations(visited)
     bad = [
         f"{item['id']} ({item['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
         for item in found
@@ -118,6 +149,14 @@ def test_nothing_is_cut_off_on_paper(visited):
     """The last test of a page, which it leaves as it is printed."""
     put_on_paper(visited)
     assert not cut_off(visited)
+
+
+def test_a_pale_colour_is_found(open_page):
+    """Of one kind of words in the code of a page."""
+    with open_page("book/appendix/making") as page:
+        assert page.locator(".highlight .mi").count() >= 1 and not violations(page)
+        page.add_style_tag(content=".highlight .mi { color: #bbb !important; }")
+        assert {item["id"] for item in violations(page)} == {"color-contrast"}
 
 
 @pytest.mark.parametrize("name", ["book/index", CHAPTER, "book/appendix/ledger"])
