@@ -15,7 +15,6 @@ from nntk_lib.book import choosing
 
 ROOT = Path(nntk_lib.__file__).parent
 MODULES = [path for path in sorted(ROOT.glob("**/*.py")) if "__pycache__" not in path.parts]
-LONGEST = 200  # lines of code
 
 
 def room(path: Path) -> str:
@@ -85,25 +84,6 @@ def test_the_front_door():
 def test_importing_the_library_does_not_import(module):
     code = f"import sys, nntk_lib; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_modules_are_short(path):
-    assert code_lines(path) <= LONGEST
-
-
-def code_lines(path: Path) -> int:
-    """Lines that are neither blank, nor comments, nor docstrings."""
-    text = path.read_text(encoding="utf-8")
-    strings = set()
-    for node in ast.walk(ast.parse(text)):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                strings.update(range(value.lineno, value.end_lineno + 1))
-    lines = enumerate(text.splitlines(), 1)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") and i not in strings for i, line in lines)
 
 
 def test_the_table_how_to_choose_has_every_choice():
