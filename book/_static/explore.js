@@ -1,4 +1,4 @@
-/* Moves the explorers of a page (HTML written by nntk_lib/frames.py). No dependencies, works from file://.
+/* Moves the explorers of a page (HTML written by nntk_lib/book/frames.py), and enlarges pictures on a phone. No dependencies, works from file://.
    An explorer carries its pictures as a table of lines and, per frame, the list of its lines. */
 (function () {
   "use strict";
@@ -105,6 +105,10 @@
 
   function start() {
     document.querySelectorAll("figure.nntk-explorer").forEach(setUp);
+    document.querySelectorAll("figure:not(.nntk-explorer)").forEach(function (figure) {
+      const picture = figure.querySelector(".nntk-picture");
+      if (picture && !figure.querySelector(".nntk-zoom")) picture.after(zoomButton(figure));
+    });
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

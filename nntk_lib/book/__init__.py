@@ -1,35 +1,46 @@
 """The machinery of the book: figures, explorers, and the ledger of claims. The library itself never imports it."""
 
 from .explore import Explorer, choice, explorer, play, slider
-from .ledger import check
+from .ledger import check, check_rate
 from .plotting import (
     DIVERGING,
     METHODS,
     NEUTRAL,
+    SERIES,
+    legend,
     magnitude_image,
     matrix_image,
     power_label,
     reference_slope,
     semilogy_floor,
+    series,
     style,
     use_style,
 )
+from .tables import caption, number, table
 
 __all__ = [
     "DIVERGING",
     "METHODS",
     "NEUTRAL",
+    "SERIES",
     "Explorer",
+    "caption",
     "check",
+    "check_rate",
     "choice",
     "explorer",
+    "legend",
     "magnitude_image",
     "matrix_image",
+    "number",
     "play",
     "power_label",
     "reference_slope",
     "semilogy_floor",
+    "series",
     "slider",
     "style",
+    "table",
     "use_style",
 ]

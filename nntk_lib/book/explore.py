@@ -114,7 +114,8 @@ class Explorer:
             self._bundle["application/pdf"] = frames.figure_pdf(figure)  # for the printed book
         return self
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, object]:
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """The faces; caption, alternative text and values shown travel beside them, for the printed book and tests."""
         bundle = dict(self._bundle)
         if "text/html" not in bundle:
             try:
@@ -122,7 +123,9 @@ class Explorer:
                 bundle["application/vnd.jupyter.widget-view+json"] = view
             except ImportError:  # no ipywidgets: the picture of the default values remains
                 pass
-        return {**bundle, "text/plain": repr(self)}
+        shown = self.describe(self.defaults(), self._readout)
+        data = {"kind": "explorer", "name": self.name, "caption": self.caption, "alt": self.alt, "shown": shown}
+        return {**bundle, "text/plain": repr(self)}, {"nntk": data}
 
     def widget(self):
         """The live face: an ipywidgets VBox of controls, picture, readout and caption.

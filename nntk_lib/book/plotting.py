@@ -8,12 +8,17 @@ phone of 390 px shows at nearly the size of its text.
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, SymLogNorm
+from matplotlib.figure import Figure
 
 from ..exceptions import NNTKError, NonFiniteError
+from .frames import figure_svg
 
 METHODS: dict[str, dict[str, str]] = {
     "gradient-descent": {"color": "#0072b2", "marker": "o", "linestyle": "-", "label": "gradient descent"},
@@ -31,9 +36,13 @@ METHODS: dict[str, dict[str, str]] = {
     "kfac": {"color": "#8a7a00", "marker": "X", "linestyle": (0, (6, 2, 2, 2)), "label": "K-FAC"},
     "newton": {"color": "#d55e00", "marker": "^", "linestyle": (0, (5, 1)), "label": "Newton"},
 }
+LARGEST_SVG = 400_000  # characters
 DIVERGING = "PuOr_r"  # orange positive, purple negative; told apart with every kind of colour vision
 SEQUENTIAL = "cividis"
-NEUTRAL = "#808080"  # for what is not a method: guides, bounds, targets
+NEUTRAL = "#808080"  # guides, bounds, targets
+# What is neither a method nor a guide (widths, batch sizes, data sets, libraries): in this order, by `series`.
+SERIES = ("#8250a5", "#0f8a8a", "#b4537c", "#6b7d1e", "#5867c3", "#9a6324")
+MARKERS = "oDvsP*"
 
 STYLE = {
     "figure.figsize": (5.0, 3.2),
@@ -45,9 +54,8 @@ STYLE = {
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
     "legend.fontsize": 10,
-    "legend.facecolor": "white",
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.85,
+    "legend.frameon": False,
+    "axes.formatter.use_mathtext": False,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "axes.spines.top": False,
@@ -61,8 +69,24 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set Matplotlib's defaults to the book's; the first cell of every chapter calls it."""
+    """Set Matplotlib's defaults to the book's; the first cell of every chapter calls it.
+
+    In a notebook a figure is shown as SVG in the colours of its page, light or dark; its PNG is for paper.
+    """
     plt.rcParams.update(STYLE)
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        shell.display_formatter.formatters["text/html"].for_type(Figure, figure_html)
+
+
+_shown_figures = itertools.count(1)  # a page's pictures share its names
+
+
+def figure_html(figure: Figure) -> str | None:
+    """The figure as SVG that takes the page's colours; nothing when its PNG is far smaller (a large image)."""
+    text = "\n".join(figure_svg(figure, f"f{next(_shown_figures)}", {}))
+    return f'<div class="nntk-picture">{text}</div>' if len(text) < LARGEST_SVG else None
 
 
 def style(method: str, **extra) -> dict:
@@ -70,6 +94,69 @@ def style(method: str, **extra) -> dict:
     if method not in METHODS:
         raise NNTKError(f"no method {method!r}: one of {', '.join(METHODS)} is needed")
     return {**METHODS[method], **extra}
+
+
+def series(number: int, **extra) -> dict:
+    """Keywords of ``ax.plot`` for the curve of that number among curves that are not methods."""
+    number %= len(SERIES)
+    return {"color": SERIES[number], "marker": MARKERS[number], **extra}
+
+
+def legend(*axes: Axes, ncols: int | None = None, **options) -> None:
+    """The legend of one or more axes in rows above the first (left) one, where no data can be.
+
+    Entries that several axes have stand once. `ncols` is 3 unless given; a legend inside the axes is Matplotlib's own.
+    """
+    entries: dict[str, object] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "borderaxespad": 0.2, "columnspacing": 1.2}
+    axes[0].legend(entries.values(), entries.keys(), ncols=ncols or min(3, len(entries)), **(place | options))
+
+
+def covered_by_legends(figure) -> list[str]:
+    """The curves, points and bars that lie behind a legend of the figure, which should be none."""
+    figure.canvas.draw()
+    found = []
+    for ax in figure.axes:
+        if (box := ax.get_legend()) is None:
+            continue
+        for other in figure.axes:
+            inside = box.get_window_extent().padded(-2)
+            found += [_name(artist) for artist in other.lines if _meets(_points(artist), inside, other, artist)]
+            found += [_name(bar) for bar in other.patches if bar.get_window_extent().overlaps(inside) and _shown(bar)]
+            for cloud in other.collections:
+                points = np.ma.filled(np.ma.asarray(cloud.get_offsets(), float), np.nan)
+                if len(points) > 1 and inside.count_contains(cloud.get_offset_transform().transform(points)):
+                    found.append(_name(cloud))
+    return found
+
+
+def _points(line) -> np.ndarray:
+    """The points of a line in pixels, its straight pieces filled in."""
+    points = line.get_transform().transform(np.ma.filled(np.ma.asarray(line.get_xydata(), float), np.nan))
+    if line.get_linestyle() in ("None", "none", "", " ") or len(points) < 2:
+        return points
+    t = np.linspace(0, 1, 40)[:, None, None]
+    return (points[:-1] + t * (points[1:] - points[:-1])).reshape(-1, 2)
+
+
+def _meets(points, box, ax, line) -> bool:
+    """Whether data are behind the box; guides (lines across the axes) may be."""
+    guide = line.get_color() == NEUTRAL and len(line.get_xdata()) == 2
+    points = points[np.isfinite(points).all(1)]
+    frame = ax.get_window_extent()
+    seen = points[((points >= frame.min) & (points <= frame.max)).all(1)]
+    return bool(not guide and _shown(line) and len(seen) and box.count_contains(seen))
+
+
+def _shown(artist) -> bool:
+    return bool(artist.get_visible() and artist.get_alpha() != 0)
+
+
+def _name(artist) -> str:
+    return f"{type(artist).__name__} {artist.get_label()!r}"
 
 
 def power_label(value: float, _position=None) -> str:
@@ -93,12 +180,13 @@ def semilogy_floor(ax: Axes, x, y, floor: float = 1e-16, **kwargs):
     x, y = np.asarray(x, float), np.asarray(y, float)
     if not np.isfinite(y).all() or (y < 0).any():
         raise NonFiniteError("semilogy_floor needs finite y >= 0, got a NaN, infinite or negative value")
-    (curve,) = ax.semilogy(x, np.maximum(y, floor), **kwargs)
-    ax.yaxis.set_major_formatter(power_label)
     below = y <= floor
+    (curve,) = ax.semilogy(x, np.maximum(y, floor), **{"markevery": list(np.flatnonzero(~below)), **kwargs})
+    ax.yaxis.set_major_formatter(power_label)
     if below.any():
         ax.axhline(floor, color=NEUTRAL, linestyle=":", linewidth=1)
-        ax.plot(x[below], np.full(below.sum(), floor), "v", color=curve.get_color(), fillstyle="none")
+        look = {"color": curve.get_color(), "fillstyle": "none", "markersize": curve.get_markersize()}
+        ax.plot(x[below], np.full(below.sum(), floor), "v", **look)
     return curve
 
 

@@ -5,6 +5,7 @@ Each module has one job; here is what they do, in the order in which a build doe
 environment   what the chapters' kernels inherit          site      addresses, descriptions, cards, what has moved
 reruns        which pages are read, and so run, again     access    repairs for screen readers and keyboards
 execution     runs the chapters, on every core            search    statements are found by their numbers
+form          what cells become on a page                 numbers   of parts and chapters, as the folders have them
 ledger_page   the directive ``{claims-ledger}``           offline   MathJax from this site; the zip
 reference     the directive ``{library-reference}``       lite      JupyterLite (``notebooks``: what readers get there)
 choosing      the directive ``{how-to-choose}``           latex     the printed book (``latex_writer``)
@@ -20,6 +21,7 @@ from . import (
     latex,
     ledger_page,
     lite,
+    numbers,
     offline,
     reference,
     reruns,
@@ -34,6 +36,7 @@ EVENTS = [
     ("builder-inited", environment.prepare, 500),
     ("builder-inited", offline.copy_mathjax, 500),
     ("builder-inited", latex.prepare, 500),
+    ("builder-inited", numbers.take_over, 500),
     ("env-get-outdated", reruns.outdated_pages, 500),
     ("env-before-read-docs", reruns.forget_records, 500),
     ("env-before-read-docs", execution.run_notebooks, 500),

@@ -22,6 +22,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from sphinx.util import logging
 
+from .form import arrange
+from .ledger_page import read_claims
+
 logger = logging.getLogger(__name__)
 
 
@@ -73,7 +76,8 @@ def with_outputs(app, docname: str, source: list[str]) -> None:
         if "{code-cell}" in source[0] and not app.env.doc2path(docname).endswith(".ipynb"):
             logger.warning("a page with code cells has to be a notebook", location=docname)
         return
-    source[0] = run.text
+    claims = {claim["id"]: claim for claim in read_claims(app)}
+    source[0] = nbformat.writes(arrange(nbformat.reads(run.text, as_version=4), docname, claims))
     if run.error:
         logger.warning("%s\n%s", run.error, run.reason, location=docname, type="mystnb", subtype="exec")
     record = {"mtime": datetime.now().timestamp(), "runtime": run.seconds, "method": "force"}
