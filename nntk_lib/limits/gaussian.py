@@ -34,9 +34,19 @@ def _relu_dual(q1: Array, q2: Array, theta: Array) -> Array:
 
 
 def _sine_dual(q1: Array, q2: Array, theta: Array) -> Array:
-    q12, mean = np.sqrt(q1 * q2) * np.cos(theta), (q1 + q2) / 2
-    plus, minus = np.exp(q12 - mean), np.exp(-q12 - mean)
-    return np.stack([(plus - minus) / 2, (plus + minus) / 2])
+    """exp(-(q1 + q2) / 2) times sinh and cosh of q12, with exponents that do not cancel."""
+    apart, product = (np.sqrt(q1) - np.sqrt(q2)) ** 2 / 2, 2 * np.sqrt(q1 * q2)
+    plus = np.exp(-apart - product * np.sin(theta / 2) ** 2)
+    minus = np.exp(-apart - product * np.cos(theta / 2) ** 2)
+    q12 = product / 2 * np.cos(theta)
+    small = np.exp(-(q1 + q2) / 2) * np.sinh(np.clip(q12, -1, 1))
+    return np.stack([np.where(np.abs(q12) < 1, small, (plus - minus) / 2), (plus + minus) / 2])
+
+
+def _sine_growth(q1: Array, q2: Array, theta: Array) -> Array:
+    """How many units of rounding error the exponents of the sine's dual may lose."""
+    root1, root2 = np.sqrt(q1), np.sqrt(q2)
+    return 1 + np.maximum(root1, root2) * np.abs(root1 - root2) + root1 * root2 * np.abs(np.sin(theta))
 
 
 CLOSED_FORMS = {"erf": _erf_dual, "relu": _relu_dual, "sine": _sine_dual}
@@ -76,9 +86,12 @@ def dual_tiles(
     columns, symmetric = (q1, True) if q2 is None else (q2, False)
     parts = tiles(len(q1), len(columns), symmetric)
     if act.name in CLOSED_FORMS:
+        dual = CLOSED_FORMS[act.name]
+        sizes = [np.sqrt(dual(q, q, np.zeros_like(q))) for q in (q1, columns)]  # of what Cauchy and Schwarz allow
         for key in parts:
-            values = CLOSED_FORMS[act.name](q1[key[0], None], columns[key[1]], theta(key))
-            yield key, values, 8 * EPS * np.maximum(np.abs(values), 1e-3)
+            pairs = q1[key[0], None], columns[key[1]], theta(key)
+            growth = _sine_growth(*pairs) if act.name == "sine" else 1
+            yield key, dual(*pairs), 8 * EPS * growth * sizes[0][:, key[0], None] * sizes[1][:, None, key[1]]
         return
     shift = 0 if symmetric else len(q1)  # of the columns' variances in the series
     series = HermiteSeries(act, q1 if symmetric else np.concatenate([q1, q2]))

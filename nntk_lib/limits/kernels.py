@@ -28,6 +28,9 @@ from ..exceptions import (
 from ..networks.shallow.spec import Shallow
 from .gaussian import Key, dual_tiles, tiles
 
+#: Relative error of an entry of the kernel, as asked of the quadrature; in an eigenvalue at most n times as much.
+KERNEL_ERROR = 1e-14
+
 
 def _unit(X: Array) -> Array:
     """Rows divided by their length; the direction of a zero vector is arbitrary, and does not matter."""
@@ -91,19 +94,20 @@ def limit_ntk(
     Returns
     -------
     A : ndarray, shape (n, n) or (q, n)
-        Symmetric positive definite (n, n) matrix, Lemma 26; off the training set a rectangular one.
+        Symmetric (n, n) matrix, positive definite under B2 (Lemma 26); off the training set a rectangular one.
     error : ndarray, of the same shape
         Only if `return_error`.
 
     Raises
     ------
     CollinearSamplesError
-        If two samples on one line through the origin make A singular: repeated ones always do.
+        If samples on common lines through the origin make A singular: repeated ones always do, and two antipodal pairs
+        do for the sigmoid. The spectrum of A decides.
 
     Warns
     -----
     AssumptionWarning
-        If two samples lie on one line and A is regular all the same: B2 is sufficient for Lemma 26, not necessary.
+        If samples lie on common lines and A is regular all the same: B2 is sufficient for Lemma 26, not necessary.
 
     Examples
     --------
@@ -113,7 +117,7 @@ def limit_ntk(
     ((4, 4), True)
     """
     X = net.inputs(X)
-    _require_regular_pairs(net, X)
+    _require_regular(net, X)
     A, error = _kernel(net, X, None if Xq is None else net.inputs(Xq), return_error)
     A /= len(X)
     return (A, error / len(X)) if return_error else A
@@ -127,7 +131,7 @@ def _kernel(net: Shallow, X: Array, Z: Array | None = None, return_error: bool =
     A = np.empty((len(Z), len(X)))
     error = np.empty_like(A) if return_error else None
     rho, theta = (lambda key, f=f: f(U, V, key) for f in (_inner, _angles))
-    for key, dual, bound in dual_tiles(net.act, q1, None if symmetric else q2, rho, theta, tol=1e-14):
+    for key, dual, bound in dual_tiles(net.act, q1, None if symmetric else q2, rho, theta, tol=KERNEL_ERROR):
         inner = _inner(Z, X, key)
         _write(A, key, dual[0] + dual[1] * inner, symmetric)
         if return_error:
@@ -145,22 +149,42 @@ def _write(A: Array, key: Key, part: Array, symmetric: bool) -> None:
         A[key[::-1]] = part.T
 
 
-def _require_regular_pairs(net: Shallow, X: Array) -> None:
-    """Raise if two collinear samples make the kernel singular, warn if they only violate assumption B2."""
-    for i, j in collinear_pairs(X):
+def _require_regular(net: Shallow, X: Array) -> None:
+    """Raise if samples on common lines make the kernel singular; warn, once, if they only violate assumption B2.
+
+    The spectrum decides: two pairs x, -x alone are harmless for the sigmoid, together they are not, because
+    sigma(t) + sigma(-t) = 1.
+    """
+    pairs = collinear_pairs(X)
+    if not pairs:
+        return
+    equal = next(((i, j) for i, j in pairs if i != j and np.array_equal(X[i], X[j])), None)
+    zeros = [i for i, j in pairs if i == j]
+    if equal is None and len(zeros) > 1:
+        equal = zeros[0], zeros[1]
+    advice = "Remove a sample, or add the bias coordinate (bias=True) if they are not equal."
+    wanted = "assumption B2 asks for distinct directions"
+    for i, j in [equal] if equal else pairs:
         A = _kernel(net, X[[i, j]])[0]
         regular = A[0, 0] > 0 if i == j else A[0, 0] * A[1, 1] - A[0, 1] ** 2 > 1e-12 * A[0, 0] * A[1, 1]
         who = f"Sample {i} is the zero vector" if i == j else f"Samples {i} and {j} point along the same line"
-        if not regular:
+        if equal or not regular:
             raise CollinearSamplesError(
-                f"{who}, and the limit kernel of {net.act.name} is singular because of it (assumption B2 asks for "
-                "distinct directions). Remove a sample, or add the bias coordinate (bias=True) if they are not equal."
+                f"{who}, and the limit kernel of {net.act.name} is singular because of it ({wanted}). {advice}"
             )
-        warnings.warn(
-            f"{who}: assumption B2 fails, though the limit kernel of {net.act.name} is not singular because of it.",
-            AssumptionWarning,
-            stacklevel=3,
+    lam = np.linalg.eigvalsh(_kernel(net, X)[0])
+    if not lam[0] > len(X) * KERNEL_ERROR * lam[-1]:
+        raise CollinearSamplesError(
+            f"{who}, and {len(pairs) - 1} more of this kind; together they make the limit kernel of {net.act.name} "
+            f"singular, with a smallest eigenvalue of {lam[0] / lam[-1]:.1e} of the largest ({wanted}). {advice}"
         )
+    others = f", and {len(pairs) - 1} more of this kind" if len(pairs) > 1 else ""
+    warnings.warn(
+        f"{who}{others}: assumption B2 fails, though the limit kernel of {net.act.name} is not singular: its smallest "
+        f"eigenvalue is {lam[0] / lam[-1]:.1e} of the largest.",
+        AssumptionWarning,
+        stacklevel=3,
+    )
 
 
 def require_nonsingular(A: Array, lam: Array | None = None) -> Array:

@@ -7,9 +7,11 @@ from gamma. Along a path the three numbers bound one another, which is Lemma 9 w
 
     u_k     = m^{beta - 1} C_J(c_k)^{1/2} R_k / (sqrt n (gamma - eps_k))        bounds every |Delta_k^i|,
     c_{k+1} = c_k + alpha u_k                                                   bounds every |c_{k+1}^i|,
-    R_{k+1} = R_k + alpha^2 m^{beta - 1} C_H(c_{k+1}) R_k^2 / (8 sqrt n (gamma - eps_k))  bounds |r_{k+1}|.
+    R_{k+1} = R_k + alpha^2 m^{beta - 1} C_H(c_k) R_k^2 / (8 sqrt n (gamma - eps_k))      bounds |r_{k+1}|.
 
-The residual hardly grows, because the Newton kernel contracts (its eigenvalues lie in [0, 1)) and only the remainder
+The constants are those at the start of a step: with a = Delta c and t = x . Delta w the remainder of a neuron is
+c (sigma(z + t) - sigma(z) - sigma'(z) t) + a (sigma(z + t) - sigma(z)), which needs no bound of c after the step. The
+residual hardly grows, because the Newton kernel contracts (its eigenvalues lie in [0, 1)) and only the remainder
 of (13) remains; the paper's own recursion lets the bound grow geometrically in k.
 """
 
@@ -118,7 +120,6 @@ def _recursion(net, X, m, gamma, steps, residual, c_max, alpha) -> APriori | tup
         level.append(eps)
         update.append(scale * np.sqrt(jacobian_constant(net, X, c[-1]) / n) * R[-1] / (gamma - eps))
         c.append(c[-1] + alpha * update[-1])
-        remainder = alpha**2 * scale * curvature_constant(net, X, c[-1]) * R[-1] ** 2 / (8 * np.sqrt(n) * (gamma - eps))
-        R.append(R[-1] + remainder)
+        R.append(R[-1] + alpha**2 * eps * R[-1] / (8 * (gamma - eps)))
     movement = alpha * np.concatenate([[0.0], np.cumsum(update)])
     return APriori(np.array(update), movement, np.array(c), np.array(R), np.array(level))

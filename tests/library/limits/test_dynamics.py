@@ -60,6 +60,16 @@ def test_theorem_4_bound_and_its_worst_case():
             np.testing.assert_allclose(np.linalg.norm(worst.residual, axis=1), bound, rtol=1e-11)
 
 
+def test_the_largest_step_size_is_the_largest():
+    """A thousandth more, and the direction of the largest eigenvalue contracts more slowly than Theorem 4 says."""
+    A = limit_ntk(Shallow("tanh", weight_std=2.0), circle(16, (1, 3)).X)
+    modes = eigenmodes(A)
+    for gamma in (1e-3, 1e-2, 0.1):
+        k, alpha = modes.lam / (modes.lam + gamma), 1.001 * max_alpha(A, gamma)
+        path = trajectory(A, modes.Q[:, 0], 1, gamma=gamma, alpha=alpha)
+        assert np.linalg.norm(path.residual[1]) > 1 - alpha * k[-1]
+
+
 def test_without_regularization_newton_takes_one_step(kernel):
     A, y, _ = kernel
     path = trajectory(A, y, 1, gamma=0.0)

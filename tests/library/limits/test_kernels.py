@@ -9,7 +9,7 @@ import pytest
 from nntk_lib import Activation, Shallow, circle, empirical_ntk, limit_ntk, reference, silu
 from nntk_lib.exceptions import AssumptionWarning, CollinearSamplesError, ParameterError, SingularKernelError
 from nntk_lib.limits import dual_activation, nntk
-from nntk_lib.limits.gaussian import TILE
+from nntk_lib.limits.gaussian import TILE, dual_tiles
 from nntk_lib.limits.kernels import angles
 from nntk_lib.limits.quadrature import TERMS, HermiteSeries, trapezoid, trapezoid_nodes
 from nntk_lib.networks import ACTIVATIONS, erf, shifted, sine, tanh
@@ -181,6 +181,60 @@ def test_assumption_b2_is_sufficient_but_not_necessary():
     assert np.linalg.eigvalsh(A)[0] > 1e-4
     with pytest.warns(AssumptionWarning, match="zero vector"):
         limit_ntk(Shallow("sigmoid", bias=False), np.array([[0.0, 0.0], [0.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    "name, X",
+    [
+        ("sigmoid", circle(8, (1,)).X),
+        ("sigmoid", np.array([[1.0], [-1.0], [2.0], [-2.0]])),
+        ("sigmoid", np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])),
+        ("relu", circle(8, (1,)).X),
+    ],
+)
+def test_pairs_that_are_harmless_alone_may_not_be_together(name, X):
+    """sigma(t) + sigma(-t) = 1, and relu(t) - relu(-t) = t: the spectrum decides, not the pairs."""
+    with pytest.raises(CollinearSamplesError, match="singular"):
+        limit_ntk(Shallow(name, bias=False), X)
+
+
+def test_one_warning_for_many_pairs():
+    with pytest.warns(AssumptionWarning, match="2 more of this kind") as caught:
+        limit_ntk(Shallow(shifted("tanh", 0.5), bias=False), np.array([[1.0], [2.0], [3.0]]))
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("name", ["sine", "erf", "relu"])
+def test_closed_forms_at_extremes_against_thirty_digits(name):
+    """Variances from 1e-10 to 1e6, angles from 1e-6 to pi - 1e-6: within the error that is stated."""
+    mp = pytest.importorskip("mpmath")
+    mp.mp.dps = 40
+    net = Shallow(name)
+    worst = 0.0
+    for q1 in (1e-10, 1e-6, 1e-3, 1.0, 1e4, 1e6):
+        for q2 in (q1, 2 * q1, 1.0):
+            for theta in (1e-6, 1e-3, 1.0, np.pi / 2, 3.0, np.pi - 1e-6):
+                args = np.array([[q1]]), np.array([[q2]]), np.array([[theta]])
+                ((_key, values, errors),) = dual_tiles(
+                    net.act, args[0][0], args[1][0], lambda key, t=theta: np.cos([[t]]), lambda key, a=args: a[2], 1e-14
+                )
+                exact = closed_form(mp, name, q1, q2, theta)
+                away = [float(abs(mp.mpf(float(v)) - e)) for v, e in zip(values.ravel(), exact, strict=True)]
+                worst = max(worst, (away / errors.ravel()).max())
+    assert worst <= 1
+
+
+def closed_form(mp, name, q1, q2, theta):
+    """E sigma(u) sigma(v) and E sigma'(u) sigma'(v), as published, with forty digits."""
+    q1, q2, theta = mp.mpf(q1), mp.mpf(q2), mp.mpf(float(theta))
+    q12 = mp.sqrt(q1 * q2) * mp.cos(theta)
+    if name == "sine":
+        return mp.exp(-(q1 + q2) / 2) * mp.sinh(q12), mp.exp(-(q1 + q2) / 2) * mp.cosh(q12)
+    if name == "erf":
+        det = (1 + 2 * q1) * (1 + 2 * q2)
+        return 2 / mp.pi * mp.asin(2 * q12 / mp.sqrt(det)), 4 / mp.pi / mp.sqrt(det - 4 * q12**2)
+    angle = (mp.pi - theta) / (2 * mp.pi)
+    return mp.sqrt(q1 * q2) * (mp.sin(theta) / (2 * mp.pi) + angle * mp.cos(theta)), angle
 
 
 def test_bad_input_is_named():

@@ -44,6 +44,26 @@ def test_a_priori_bounds_hold_along_the_path(method, alpha):
     assert bounds.level[0] == pytest.approx(curvature_level(at, (at.f - y) / len(y)))
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.9])
+def test_bounds_are_those_of_a_literal_recursion(alpha):
+    """The module's three lines, one after the other."""
+    net, X = Shallow("tanh", beta=0.6), np.linspace(-1, 1, 6)[:, None]
+    m, gamma, s0, s1, s2 = 4000, 2.0, *net.act.sup[:3]
+    n, radius = len(X), np.sqrt((net.inputs(X) ** 2).sum(axis=1)).max()
+    c, R, moved, found = 1.5, 2.0, 0.0, []
+    for _ in range(4):
+        C_J, C_H = s0**2 + c**2 * s1**2 * radius**2, s1 * radius + c * s2 * radius**2
+        eps = m ** (0.6 - 1) * C_H * R / n**0.5
+        u = m ** (0.6 - 1) * C_J**0.5 * R / (n**0.5 * (gamma - eps))
+        R_next = R + alpha**2 * m ** (0.6 - 1) * C_H * R**2 / (8 * n**0.5 * (gamma - eps))
+        moved += alpha * u
+        found.append((u, moved, c + alpha * u, R_next, eps))
+        c, R = c + alpha * u, R_next
+    bounds = a_priori(net, X, m, gamma, 4, 2.0, 1.5, alpha)
+    made = np.column_stack([bounds.update, bounds.movement[1:], bounds.c_max[1:], bounds.residual[1:], bounds.level])
+    np.testing.assert_allclose(made, found, rtol=1e-14)
+
+
 def test_a_priori_bounds_refuse_narrow_networks():
     net, X = Shallow("tanh"), np.linspace(-1, 1, 6)[:, None]
     with pytest.raises(ParameterError, match="At step 0 the curvature level") as caught:
