@@ -59,6 +59,42 @@
     });
   });
 
+  // The ledger's rows by kind. What a link leads to is shown, whatever is chosen.
+  function filterRows(rows, kind) {
+    rows.forEach((row) => row.classList.toggle("ledger-hidden", Boolean(kind) && !row.classList.contains(kind)));
+  }
+
+  function addFilter(rows) {
+    const group = document.createElement("fieldset");
+    group.className = "ledger-filter";
+    group.innerHTML = "<legend>Show</legend>";
+    const kinds = { "": "all", carried: "carried", open: "open", correction: "corrected", inferred: "inferred", ours: "the book's own" };
+    Object.entries(kinds).forEach(function ([kind, name]) {
+      const count = kind ? rows.filter((row) => row.classList.contains(kind)).length : rows.length;
+      const label = document.createElement("label");
+      label.innerHTML = `<input type="radio" name="ledger-kind" autocomplete="off"${kind ? "" : " checked"}> ${name} (${count})`;
+      label.firstChild.addEventListener("change", () => filterRows(rows, kind));
+      group.append(label);
+    });
+    document.querySelector(".ledger").closest("section").before(group);
+  }
+
+  const rows = Array.from(document.querySelectorAll(".ledger-claim"));
+  if (rows.length) addFilter(rows);
+
+  function openTarget() { // a link to a row, or to a measurement in a badge, opens it
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const fold = target && target.closest("details");
+    if (!fold) return;
+    fold.open = true;
+    const row = fold.closest(".ledger-hidden");
+    if (row) row.classList.remove("ledger-hidden");
+    target.scrollIntoView();
+  }
+
+  window.addEventListener("hashchange", openTarget);
+  openTarget();
+
   // On paper nothing is folded, and nothing is dark.
   const root = document.documentElement;
   let opened = [];

@@ -3,10 +3,9 @@
 The PDF shows the pages as the site shows them, with the same numbers: all are taken from Sphinx's records of the site
 and written into the LaTeX source (``latex_writer``). Only the LaTeX builder is changed:
 
-1. an explorer becomes its default picture with its caption and the values shown, a checked claim one line;
+1. an explorer becomes its default picture with its caption and the values shown;
 2. of a cell whose code is folded on the site only the output is printed;
-3. a claim of the ledger becomes a paragraph with its measurements, because a table of six columns and rows that span
-   pages cannot be read on paper;
+3. a claim of the ledger becomes a paragraph with its measurements, because nothing opens on paper;
 4. statements, proofs, exercises and solutions get environments of their own; solutions are printed where they stand;
 5. the parts of ``_toc.yml`` become parts, its pages chapters.
 
@@ -27,13 +26,12 @@ from sphinx.util import texescape
 from sphinx.util.fileutil import copy_asset_file
 
 from .latex_writer import BookTranslator, PrintBlock
-from .ledger_page import LedgerTable, measurement, read_records
+from .ledger_page import LedgerTable, measured, place, read_records
 from .site import edition
 
 FRONT = "At a glance"  # the landing page's content, whose title is the book's
 SCALE = 85  # % of a figure's size on the site: its letters are as large as those of a caption
 PICTURES = ("application/pdf", "image/png")
-CHECK = re.compile(r'<span class="claim-(\w+)">(.*?)</span>')
 ENVIRONMENTS = {"exercise": "nntkexercise", "solution": "nntksolution"}
 
 
@@ -41,7 +39,7 @@ ENVIRONMENTS = {"exercise": "nntkexercise", "solution": "nntksolution"}
 
 
 class PrintOutputs(SphinxPostTransform):
-    """Explorers, checked claims and folded code; before myst-nb chooses one format of each output."""
+    """Explorers and folded code; before myst-nb chooses one format of each output."""
 
     default_priority = 3
     builders = ("latex",)
@@ -61,8 +59,6 @@ class PrintOutputs(SphinxPostTransform):
         if "nntk-explorer" in text:
             picture = next(formats[name] for name in PICTURES if name in formats)
             bundle.replace_self(explorer(text, next(picture.findall(nodes.image))))
-        elif text.startswith('<div class="claim'):
-            bundle.replace_self(checked(text))
 
 
 def explorer(text: str, image: nodes.image) -> nodes.figure:
@@ -80,18 +76,6 @@ def emphasized(text: str) -> list[nodes.Node]:
     """Text in which ``<em>`` is the only markup."""
     parts = re.split(r"</?em>", text)
     return [(nodes.emphasis if i % 2 else nodes.inline)("", html.unescape(part)) for i, part in enumerate(parts)]
-
-
-def checked(text: str) -> nodes.container:
-    """The line of a checked claim."""
-    found = {key: html.unescape(re.sub(r"<.*?>", "", value)) for key, value in CHECK.findall(text)}
-    line = nodes.paragraph()
-    line += nodes.target("", "", ids=[re.search(r'id="([^"]+)"', text)[1]])
-    line += [nodes.literal("", found["id"]), nodes.Text(f" {found['values']}, {found['slack']}: ")]
-    line += nodes.strong("", found["verdict"])
-    if "note" in found:
-        line += nodes.inline("", f" ({found['note']})")
-    return nodes.container("", line, classes=["claim"])
 
 
 # ---- the assembled document --------------------------------------------------------------------------------
@@ -186,23 +170,11 @@ def printed_claims(app, docname: str, table: LedgerTable) -> list[nodes.Node]:
     for claim, statement in zip(table["claims"], table.children, strict=True):
         head = nodes.paragraph("", "", nodes.strong("", claim["number"]), nodes.Text(" "))
         head += nodes.literal("", claim["id"])
-        rows = nodes.container("", classes=["measured"])
-        for record in read_records(app, claim["id"]) if claim["status"] == "carried" else []:
-            link = app.builder.get_relative_uri(docname, "book/" + claim["chapter"]) + "#" + record["anchor"]
-            rows += measured(record, link)
-        if not rows.children:
-            rows += nodes.paragraph("", "", nodes.emphasis("", f"open: planned for {claim['chapter']}"))
+        records = read_records(app, claim["id"]) if claim["status"] == "carried" else []
+        found = measured(app, docname, claim, records) if records else nodes.paragraph("", f"open: {place(app, claim)}")
+        rows = nodes.container("", found, classes=["measured"])
         printed.append(nodes.container("", head, *statement.children, rows, classes=["ledgerclaim"]))
     return printed
-
-
-def measured(record: dict, link: str) -> nodes.paragraph:
-    value, bound, slack, verdict = measurement(record, link)
-    text = f"measured {value[0].astext()} {bound.astext()}, slack {slack.astext()}: "
-    line = nodes.paragraph("", text, *verdict[0].children)
-    if record.get("note"):
-        line += nodes.Text(f" ({record['note']})")
-    return line
 
 
 def prepare(app) -> None:

@@ -1,8 +1,14 @@
-"""The claims ledger: the directive ``{claims-ledger}``, filled in with what the chapters' checks recorded."""
+"""The claims ledger: the directives ``{claims-ledger}`` and ``{claims-corrections}``.
+
+One row a claim, which opens to what the chapters' checks recorded; per paper, and the book's own results apart. Rows
+are filtered by ``page.js``, through the classes carried, open, corrected, inferred and ours.
+"""
 
 from __future__ import annotations
 
+import html
 import json
+from collections import Counter
 from pathlib import Path
 
 from docutils import nodes
@@ -13,11 +19,13 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from .environment import ledger_folder
+from .form import ledger_id, sentence, summary_of
 
 logger = logging.getLogger(__name__)
 
 BOOK, CLAIMS, REFERENCES = "book/", "book/claims.yml", "book/references.bib"
-COLUMNS = (("Claim", 16), ("Statement", 36), ("Measured", 14), ("Bound", 14), ("Slack", 10), ("Verdict", 10))
+NOTES = {"correction": "Corrected", "inferred": "Inferred", "remark": "Remark"}
+OURS = "ours"
 
 
 def read_claims(app) -> list[dict]:
@@ -35,45 +43,79 @@ def read_records(app, claim_id: str) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
+def group_of(claim: dict) -> str:
+    return OURS if claim.get("ours") else claim["paper"]
+
+
 class LedgerSummary(nodes.General, nodes.Element):
     """Stands where the counts will be."""
 
 
 class LedgerTable(nodes.General, nodes.Element):
-    """Stands where one paper's table will be; its children are the statements, already parsed."""
+    """Stands where one group's rows will be; its children are the statements and their notes, already parsed."""
 
 
-class ClaimsLedger(SphinxDirective):
-    """``{claims-ledger}``: a summary and one section with a table for each paper."""
+class ClaimsDirective(SphinxDirective):
+    """What both directives need: the claims, the papers' names, and text parsed as the page's own."""
 
-    def run(self) -> list[nodes.Node]:
-        if not hasattr(self.env, "nntk_ledger_pages"):
-            self.env.nntk_ledger_pages = set()
-        self.env.nntk_ledger_pages.add(self.env.docname)
+    def prepare(self) -> list[dict]:
         for name in (CLAIMS, REFERENCES):
             self.env.note_dependency(str(Path(self.env.srcdir) / name))
-        claims = read_claims(self.env.app)
-        references = parse_file(str(Path(self.env.srcdir) / REFERENCES)).entries
-        papers = list(dict.fromkeys(claim["paper"] for claim in claims))
-        return [LedgerSummary(claims=claims), *(self.section(key, claims, references) for key in papers)]
+        self.references = parse_file(str(Path(self.env.srcdir) / REFERENCES)).entries
+        return read_claims(self.env.app)
 
-    def section(self, key: str, claims: list[dict], references) -> nodes.section:
-        """One paper: its authors as title, the citation, and the table."""
-        section = nodes.section(ids=[f"ledger-{key}"], names=[f"ledger-{key}"])
-        section += nodes.title("", title_of(references[key]) if key in references else key)
-        section += self.parse(f"{{cite}}`{key}`", nodes.container())
-        table = LedgerTable(claims=[claim for claim in claims if claim["paper"] == key])
-        for claim in table["claims"]:
-            text = claim["statement"]
-            if claim.get("correction"):
-                text += f"\n\n*Corrected here.* {claim['correction']}"
-            table += self.parse(text, nodes.container())
-        section += table
+    def section(self, key: str, name: str) -> nodes.section:
+        section = nodes.section(ids=[f"{name}-{key}"], names=[f"{name}-{key}"])
+        title = "The book's own results" if key == OURS else title_of(self.references[key])
+        section += nodes.title("", title)
         return section
 
     def parse(self, text: str, into: nodes.Element) -> nodes.Element:
         self.state.nested_parse(StringList(text.splitlines(), CLAIMS), self.content_offset, into)
         return into
+
+
+class ClaimsLedger(ClaimsDirective):
+    """``{claims-ledger}``: a summary and one section of rows for each paper, and for the book's own results."""
+
+    def run(self) -> list[nodes.Node]:
+        if not hasattr(self.env, "nntk_ledger_pages"):
+            self.env.nntk_ledger_pages = set()
+        self.env.nntk_ledger_pages.add(self.env.docname)
+        claims = self.prepare()
+        groups = sorted(dict.fromkeys(map(group_of, claims)), key=lambda key: key == OURS)
+        sections = []
+        for key in groups:
+            section = self.section(key, "ledger")
+            if key != OURS:
+                section += self.parse(f"{{cite}}`{key}`", nodes.container())
+            table = LedgerTable(claims=[claim for claim in claims if group_of(claim) == key])
+            for claim in table["claims"]:
+                notes = [f"*{word}.* {claim[field]}" for field, word in NOTES.items() if claim.get(field)]
+                table += self.parse("\n\n".join([claim["statement"], *notes]), nodes.container())
+            section += table
+            sections.append(section)
+        names = {key: section[0].astext() for key, section in zip(groups, sections, strict=True)}
+        return [LedgerSummary(claims=claims, groups=names), *sections]
+
+
+class ClaimsCorrections(ClaimsDirective):
+    """``{claims-corrections} correction`` (or ``inferred``): the notes of that kind, paper by paper."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        field, claims = self.arguments[0], self.prepare()
+        found = []
+        for key in dict.fromkeys(claim["paper"] for claim in claims):
+            noted = [claim for claim in claims if claim["paper"] == key and claim.get(field)]
+            if not noted:
+                continue
+            section = self.section(key, f"{field}s")
+            lines = [f"- **{claim['number']}.** {' '.join(claim[field].split())}" for claim in noted]
+            section += self.parse("\n".join(lines), nodes.container())
+            found.append(section)
+        return found
 
 
 def title_of(entry) -> str:
@@ -86,36 +128,34 @@ def title_of(entry) -> str:
 def resolve(app, doctree, docname) -> None:
     """After every notebook has run: fill in what was measured."""
     for node in list(doctree.findall(LedgerSummary)):
-        node.replace_self(summary(app, node["claims"]))
+        node.replace_self(summary(app, node["claims"], node["groups"]))
     for node in list(doctree.findall(LedgerTable)):
-        node.replace_self(ledger_table(app, docname, node))
+        rows = [row(app, docname, claim, text) for claim, text in zip(node["claims"], node.children, strict=True)]
+        node.replace_self(nodes.container("", *rows, classes=["ledger"]))
 
 
-def summary(app, claims: list[dict]) -> nodes.paragraph:
-    carried = [claim for claim in claims if claim["status"] == "carried"]
-    checks = [check for claim in carried for check in read_records(app, claim["id"])]
-    held = sum(bool(check["ok"]) for check in checks)
-    text = (
-        f"{len(claims)} claims: {len(carried)} carried by a chapter, with {len(checks)} measurements, {held} "
-        f"of which hold; {len(claims) - len(carried)} open, to be carried by a chapter not yet written."
-    )
-    return nodes.paragraph("", text, classes=["ledger-summary"])
+def summary(app, claims: list[dict], groups: dict[str, str]) -> nodes.table:
+    """A line for each paper: how many claims, carried, open, corrected, inferred, and with how many measurements."""
+    heads = ["", "claims", "carried", "open", "corrected", "inferred", "measurements", "hold"]
+    lines = []
+    for key, name in groups.items():
+        own = [claim for claim in claims if group_of(claim) == key]
+        count = Counter(claim["status"] for claim in own)
+        records = [record for claim in own if claim["status"] == "carried" for record in read_records(app, claim["id"])]
+        noted = [sum(bool(claim.get(field)) for claim in own) for field in ("correction", "inferred")]
+        held = sum(bool(record["ok"]) for record in records)
+        lines.append([name, len(own), count["carried"], count["open"], *noted, len(records), held])
+    total = ["together", *(sum(column) for column in list(zip(*lines, strict=True))[1:])]
+    heads[0] = "source"
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=30 if i == 0 else 10) for i in range(len(heads))]
+    group += nodes.thead("", nodes.row("", *(entry(head) for head in heads)))
+    group += nodes.tbody("", *(nodes.row("", *(entry(str(cell)) for cell in line)) for line in [*lines, total]))
+    return nodes.table("", group, classes=["ledger-summary"])
 
 
-def ledger_table(app, docname: str, table: LedgerTable) -> nodes.table:
-    group = nodes.tgroup(cols=len(COLUMNS))
-    group += [nodes.colspec(colwidth=width) for _, width in COLUMNS]
-    group += nodes.thead("", nodes.row("", *(entry(title) for title, _ in COLUMNS)))
-    body = nodes.tbody()
-    for claim, statement in zip(table["claims"], table.children, strict=True):
-        body += claim_rows(app, docname, claim, statement)
-    group += body
-    return nodes.table("", group, classes=["ledger"])
-
-
-def claim_rows(app, docname: str, claim: dict, statement: nodes.Element) -> list[nodes.row]:
-    """One row for each measurement; the claim and its statement span them."""
-    chapter = BOOK + claim["chapter"]
+def row(app, docname: str, claim: dict, text: nodes.Element) -> nodes.container:
+    """One claim: number, statement and what came of it; opened, its notes and measurements."""
     records = read_records(app, claim["id"]) if claim["status"] == "carried" else []
     if claim["status"] == "carried" and not records:
         logger.warning(
@@ -124,44 +164,45 @@ def claim_rows(app, docname: str, claim: dict, statement: nodes.Element) -> list
             claim["chapter"],
             location=docname,
         )
-    span = {"morerows": len(records) - 1} if len(records) > 1 else {}
-    name = nodes.entry("", nodes.paragraph("", claim["number"]), **span)
-    name += nodes.paragraph("", "", nodes.literal("", claim["id"]))
-    head = [name, nodes.entry("", *statement.children, **span)]
-    if not records:
-        where = nodes.emphasis("", f"open: planned for {claim['chapter']}")
-        cell = nodes.entry("", nodes.paragraph("", "", where), morecols=len(COLUMNS) - 3)
-        return [nodes.row("", *head, cell)]
-    rows = []
+    statement, *notes = text.children
+    state = summary_of(records) if records else f"open: {place(app, claim)}"
+    kinds = [claim["status"], *(field for field in ("correction", "inferred", OURS) if claim.get(field))]
+    head = f'<details id="{ledger_id(claim["id"])}"><summary><b>{html.escape(claim["number"])}</b> '
+    made = nodes.container("", raw(head), classes=["ledger-claim", *kinds])
+    made += nodes.inline("", "", *statement.children, classes=["ledger-statement"])
+    made += raw(f' <span class="ledger-state">{html.escape(state)}</span></summary>')
+    made += notes
+    if records:
+        made += measured(app, docname, claim, records)
+    if claim.get("catches"):
+        made += nodes.paragraph("", f"Would have failed with this fault in the library: {claim['catches']}.")
+    made += nodes.paragraph("", "", nodes.literal("", claim["id"]))
+    made += raw("</details>")
+    return made
+
+
+def place(app, claim: dict) -> str:
+    """Where an open claim will be carried: the number of the chapter to come."""
+    part, _, chapter = claim["chapter"].partition("/")
+    return f"chapter {part[0]}.{int(chapter[:2])}" if chapter[:2].isdigit() else part
+
+
+def measured(app, docname: str, claim: dict, records: list[dict]) -> nodes.bullet_list:
+    """The measurements, each linked to its place in the chapter."""
+    page = app.builder.get_relative_uri(docname, BOOK + claim["chapter"])
+    found = nodes.bullet_list()
     for record in records:
-        link = app.builder.get_relative_uri(docname, chapter) + "#" + record["anchor"]
-        rows.append(nodes.row("", *(head if not rows else []), *measurement(record, link)))
-    return rows
+        link = nodes.reference("", sentence(record), refuri=f"{page}#{record['anchor']}", internal=True)
+        found += nodes.list_item("", nodes.paragraph("", "", link))
+    return found
 
 
-def measurement(record: dict, link: str) -> list[nodes.entry]:
-    verdict = nodes.reference("", "holds" if record["ok"] else "fails", refuri=link, internal=True)
-    measured = entry(number(record["measured"]))
-    if record.get("note"):
-        measured += nodes.paragraph("", record["note"], classes=["ledger-note"])
-    relation = {"<=": "\u2264", ">=": "\u2265", "in": "in"}.get(record["relation"], record["relation"])
-    return [
-        measured,
-        entry(f"{relation} {number(record['bound'])}"),
-        entry(number(record["slack"])),
-        nodes.entry("", nodes.paragraph("", "", verdict)),
-    ]
-
-
-def number(value) -> str:
-    """Four significant digits; an interval in brackets."""
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(number(item) for item in value) + "]"
-    return value if isinstance(value, str) or value is None else f"{value:.4g}".replace("-", "\u2212")
+def raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
 
 
 def entry(text: str) -> nodes.entry:
-    return nodes.entry("", nodes.paragraph("", text or ""))
+    return nodes.entry("", nodes.paragraph("", text))
 
 
 def purge(app, env, docname) -> None:

@@ -39,7 +39,8 @@ def take_over(app) -> None:
             number = number_of(docname)
             if number is None or docname not in env.tocs:
                 continue
-            env.toc_secnumbers[docname] = {"": number}
+            anchors = env.toc_secnumbers.get(docname, {})
+            env.toc_secnumbers[docname] = {**dict.fromkeys(anchors), "": number}  # headings have none
             env.titles[docname]["secnumber"] = number
             title, *headings = env.tocs[docname].findall(nodes.reference)
             title["secnumber"] = number
