@@ -11,28 +11,36 @@ import ast
 import inspect
 import os
 from collections import defaultdict
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
-from sources import SET_UP
+from sources import EARLIER, SET_UP, name_of
+
+LEGENDS = """\
+from nntk_lib.book.plotting import behind_legends
+assert not behind_legends, behind_legends
+"""
 
 
-def draw_corners(name: str, names: list[str]) -> None:
+def draw_corners(name: str, names: list[str], legends_may_cover: bool) -> None:
     """Runs in the notebook's kernel, from this text."""
     import warnings
 
     import numpy as np
 
     from nntk_lib.book.explore import created
+    from nntk_lib.book.plotting import covered_by_legends
 
     assert list(created) == names, f"the notebook's text has the explorers {names}, its kernel {list(created)}"
     for values in [*created[name].corners(), created[name].between()]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             figure, readout = created[name].draw_at(**values)
-            figure.canvas.draw()
+            covered = covered_by_legends(figure)
         where = f"{name} at {values}: {readout!r}"
+        assert legends_may_cover or not covered, f"{where}: behind a legend: {covered}"
         words = readout.lower().replace(",", " ").replace(";", " ").split()
         assert not {"nan", "inf", "-inf"} & set(words), where
         for axes in figure.axes:
@@ -55,12 +63,17 @@ class Chapter(IPyNbFile):
         number = -1
         for number, cell in enumerate(super().collect()):  # noqa: B007
             yield cell
+        earlier = name_of(Path(self.path)) in EARLIER
         names = explorers(cell.source for cell in self.nb.cells if cell.cell_type == "code")
         for more, name in enumerate(names, 1):
-            source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r})"
-            cell, options = nbformat.v4.new_code_cell(source), defaultdict(bool)
-            title = f"Corners of {name}"
-            yield IPyNbCell.from_parent(self, name=title, cell_num=number + more, cell=cell, options=options)
+            source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r}, {earlier})"
+            yield self.one_more(f"Corners of {name}", number + more, source)
+        if not earlier:
+            yield self.one_more("Legends of figures", number + len(names) + 1, LEGENDS)
+
+    def one_more(self, title: str, number: int, source: str) -> IPyNbCell:
+        cell, options = nbformat.v4.new_code_cell(source), defaultdict(bool)
+        return IPyNbCell.from_parent(self, name=title, cell_num=number, cell=cell, options=options)
 
 
 def explorers(sources) -> list[str]:

@@ -18,6 +18,22 @@ HTML = ROOT / "_build" / "html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 NOTEBOOKS = sorted(path for path in BOOK.glob("**/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 CHAPTERS = [path for path in NOTEBOOKS if path != BOOK / "index.ipynb"]
+COMPANIONS = [path for path in CHAPTERS if path.stem.endswith("-measured")]
+MAIN = [path for path in CHAPTERS if path not in COMPANIONS]
+# Chapters that have not been given the form of the others yet; the list only gets shorter.
+EARLIER = {
+    "1-wide-networks/01-three-scalings",
+    "1-wide-networks/02-spectral-bias",
+    "1-wide-networks/03-second-order-family",
+    "2-newton/01-hessian-structure",
+    "2-newton/02-exact-step",
+    "2-newton/03-newton-ntk",
+    "2-newton/04-lazy-by-width",
+    "2-newton/05-finite-to-infinite",
+    "2-newton/06-choosing-gamma",
+    "2-newton/07-high-probability",
+    "6-synthesis/05-how-fast",
+}
 PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])
 GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]  # pages that no source stands behind
 CI = os.environ.get("CI", "").lower() in ("1", "true")  # what a machine lacks is then a failure, not a skip

@@ -81,10 +81,12 @@ def use_style() -> None:
 
 
 _shown_figures = itertools.count(1)  # a page's pictures share its names
+behind_legends: list[str] = []  # what lies behind legends of the figures shown so far; for the tests
 
 
 def figure_html(figure: Figure) -> str | None:
     """The figure as SVG that takes the page's colours; nothing when its PNG is far smaller (a large image)."""
+    behind_legends.extend(covered_by_legends(figure))
     text = "\n".join(figure_svg(figure, f"f{next(_shown_figures)}", {}))
     return f'<div class="nntk-picture">{text}</div>' if len(text) < LARGEST_SVG else None
 

@@ -1,12 +1,15 @@
 """Whole trainings on the clock: loss against time, for the methods a user would choose between.
 
 The clock stops while a loss is evaluated that the method itself does not need. Learning rates and regularizations are
-the best of a few, each tried for a tenth of the time limit; the record says which.
+the best of a grid, each tried for a third of the time limit: the first to come to the smallest level wins, or else the
+one that came lowest. The record says which, and what the others came to. The grids are so wide that the best lies inside,
+and both second-order methods have the same two rules: a fixed gamma, and one in proportion to the residual.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,9 +18,23 @@ from problems import Problem, Run
 import nntk_lib
 from nntk_lib import AboveThreshold, Gamma, GaussNewton, Newton, NNTKError, Shallow, Square, circle, residual
 from nntk_lib.data import diabetes
+from nntk_lib.methods import ConjugateGradients, Direct
 
 LEVELS = (1e-2, 1e-4, 1e-6)  # of the initial loss
 POINTS = 60
+FLOOR = 1e-12  # of every gamma that follows the residual
+
+
+@dataclass(frozen=True)
+class Proportional:
+    """Gauss-Newton's gamma_k = c |r_k| / n^{1/2}: what Newton's rule above its threshold does, without a threshold."""
+
+    c: float
+    y: object
+
+    def __call__(self, spectrum, at, previous=None) -> tuple[float, float]:
+        gamma = max(FLOOR, self.c * float(np.sqrt(np.mean((at.f - self.y) ** 2))))
+        return gamma / at.kernel_scale, 1.0
 
 
 class Done(Exception):
@@ -26,7 +43,7 @@ class Done(Exception):
 
 def task(problem: Problem, data: str):
     """Network, start, and samples: several frequencies on the circle, or the diabetes table."""
-    samples = circle(problem.n, frequencies=(1, 3, 5)) if data == "circle" else diabetes(problem.n)
+    samples = circle(problem.n, frequencies=(1, 5, 9)) if data == "circle" else diabetes(problem.n)
     net = Shallow("tanh", beta=problem.beta, weight_std=2.0 if data == "circle" else 1.0, outputs="mirrored")
     return net, net.init(problem.m, samples.X.shape[1], rng=0), samples.X, samples.y
 
@@ -101,23 +118,31 @@ def l_bfgs(memory, given, curve: Curve) -> None:
     minimize(evaluated, theta.ravel(), jac=True, method="L-BFGS-B", options=options)
 
 
+def decades(high: int, low: int) -> list[float]:
+    return [10.0**k for k in range(high, low - 1, -1)]
+
+
 def choices(method: str, given) -> tuple[str, dict]:
-    """The name of what is chosen, and a training for each of its values."""
-    if method == "newton-safe":
-        factors = (1.2, 2.0, 4.0)
-        return "factor", {f: partial(stepping, Newton(AboveThreshold(f, floor=1e-9))) for f in factors}
-    if method == "newton-fixed":
-        gammas = [factor * nntk_lib.safe_gamma(*given) for factor in (1.2, 2.0, 4.0)]
-        return "gamma", {g: partial(stepping, Newton(g)) for g in gammas}
+    """The name of what is chosen, and a training for each of its values, in order."""
+    if method in ("newton-safe", "newton-cg"):
+        route = ConjugateGradients(rtol=1e-3) if method == "newton-cg" else Direct()
+        factors = (1.02, 1.1, 1.2, 1.5, 2.0, 4.0)
+        return "factor", {f: partial(stepping, Newton(AboveThreshold(f, floor=FLOOR), route)) for f in factors}
+    if method == "newton-fixed":  # below the threshold as well, where a step need not descend
+        threshold, route = nntk_lib.safe_gamma(*given), Direct(indefinite="solve")
+        factors = (0.1, 0.3, 0.6, 1.02, 1.2, 2.0, 4.0)
+        return "gamma", {f * threshold: partial(stepping, Newton(f * threshold, route)) for f in factors}
     if method == "gauss-newton":
-        gammas = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-        return "gamma", {g: partial(stepping, GaussNewton(Gamma(g))) for g in gammas}
+        return "gamma", {g: partial(stepping, GaussNewton(Gamma(g))) for g in decades(0, -14)}
+    if method == "gauss-newton-residual":
+        rules = {c: GaussNewton(Proportional(c, given[-1])) for c in decades(1, -10)}
+        return "c", {c: partial(stepping, rule) for c, rule in rules.items()}
     if method == "gradient-descent":
         stable = 2 / np.linalg.eigvalsh(nntk_lib.empirical_ntk(*given[:3]))[-1]
-        return "eta", {eta: partial(gradient_descent, eta) for eta in (0.5 * stable, 0.9 * stable, 1.2 * stable)}
+        return "eta", {f * stable: partial(gradient_descent, f * stable) for f in (0.5, 0.9, 1.2, 1.5, 2.0, 3.0)}
     if method == "adam":
-        return "lr", {lr: partial(adam, lr) for lr in (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)}
-    return "memory", {size: partial(l_bfgs, size) for size in (10, 30, 100)}
+        return "lr", {lr: partial(adam, lr) for lr in (1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)}
+    return "memory", {size: partial(l_bfgs, size) for size in (3, 10, 30, 100, 300, 1000)}
 
 
 def follow(train, given, limit: float, floor: float) -> Curve:
@@ -134,27 +159,46 @@ def curve(problem: Problem, method: str, data: str, limit: float) -> Run:
     given = task(problem, data)
     first = nntk_lib.loss(residual(*given))
     what, trainings = choices(method, given)
-    floor, tried = 1e-10 * first, {}
+    tried, runs = {}, []
+
+    def score(found: Curve) -> tuple[float, float]:
+        """Seconds to the smallest level, and the smallest loss: compared in this order."""
+        seconds = times_to(found, first)[-1]
+        lowest = min([loss for loss in found.losses if np.isfinite(loss)], default=np.inf) / first
+        return (np.inf if seconds is None else seconds), lowest
 
     def search():
-        for value, train in trainings.items():
-            found = follow(train, given, limit / 10, floor)
-            last = found.losses[-1] if found.losses else np.inf
-            tried[value] = (max(last, floor) if np.isfinite(last) else np.inf, found.seconds[-1:])
+        for value, train in trainings.items():  # what is slower than the best so far need not end
+            most = min([limit / 3, *(2 * seconds for seconds, _ in tried.values())])
+            tried[value] = score(follow(train, given, most, 1e-10 * first))
 
-    def info(found: Curve) -> dict:
-        seconds, losses = np.array(found.seconds), np.array(found.losses) / first
+    def call():
+        runs.append(follow(trainings[min(tried, key=tried.get)], given, limit, 1e-10 * first))
+        return runs[-1]
+
+    def info(_) -> dict:
+        """Of all runs so far: each one's times to the levels, their medians, and the curve of the first."""
+        each = [times_to(run, first) for run in runs]
+        reached = [float(np.median(times)) if None not in times else None for times in zip(*each, strict=True)]
+        seconds, losses = np.array(runs[0].seconds), np.array(runs[0].losses) / first
         best = np.minimum.accumulate(losses)
-        reached = [float(seconds[best <= level][0]) if best[-1] <= level else None for level in LEVELS]
         keep = np.unique(np.geomspace(1, len(seconds), POINTS).round().astype(int)) - 1
         return {
             "chosen": {what: min(tried, key=tried.get), "of": list(tried)},
+            "tried": [[None if np.isinf(t) else t, None if np.isinf(low) else low] for t, low in tried.values()],
             "reached": dict(zip(map(str, LEVELS), reached, strict=True)),
+            "times": dict(zip(map(str, LEVELS), zip(*each, strict=True), strict=True)),
+            "steps": {str(e): int(np.argmax(best <= e)) + 1 if best[-1] <= e else None for e in LEVELS},
             "evaluations": len(seconds),
+            "count": (keep + 1).tolist(),
             "curve": [seconds[keep].tolist(), losses[keep].tolist()],
         }
 
-    def call():
-        return follow(trainings[min(tried, key=tried.get)], given, limit, floor)
-
     return Run(call, warm=search, quantity=None, info=info)
+
+
+def times_to(found: Curve, first: float) -> list[float | None]:
+    """Seconds to each of the levels, None for those that were not reached."""
+    best = np.minimum.accumulate(np.array([*found.losses, np.inf]) / first)
+    seconds = [*found.seconds, np.inf]
+    return [float(seconds[int(np.argmax(best <= e))]) if best[-1] <= e else None for e in LEVELS]

@@ -7,9 +7,9 @@ import re
 
 import nbformat
 import pytest
-from sources import CHAPTERS, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
+from sources import CHAPTERS, EARLIER, MAIN, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
 
-LONGEST_CELL = 20
+WIDEST, LONGEST_SHOWN, LONGEST_FOLDED = 76, 12, 40
 EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\{exercise(?:-start)?\}.*\n((?:[ \t]*:.*\n|[ \t]*\n)*)", re.MULTILINE)
 SOLUTION = re.compile(r"^(?:`{3,}|:{3,})\{solution(?:-start)?\}[ \t]+(\S+)", re.MULTILINE)
 LABEL = re.compile(r"^[ \t]*:label:[ \t]*(\S+)", re.MULTILINE)
@@ -18,6 +18,13 @@ DRAWS = {"subplots", "figure", "plot", "semilogy", "loglog", "imshow", "bar", "s
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
 every_page = pytest.mark.parametrize("path", PAGES, ids=name_of)
+every_main_line = pytest.mark.parametrize("path", [path for path in MAIN if name_of(path) not in EARLIER], ids=name_of)
+in_the_form = pytest.mark.parametrize("path", [path for path in PAGES if name_of(path) not in EARLIER], ids=name_of)
+PARTS = [
+    *("**Try this", "{dropdown}", "What you will be able to do", "**Mirrors**", "**Needs**", "Standing assumptions"),
+    *("## Summary", "## Exercises", "## Notes"),
+]
+LEVEL = re.compile(r"level ([123])")
 
 
 def test_there_are_notebooks():
@@ -79,11 +86,68 @@ def test_imports_are_explicit_and_used(path):
 
 
 @every_page
+def test_code_is_as_wide_as_the_page(path):
+    for cell in code_cells(path):
+        wide = [line for line in cell.source.splitlines() if len(line) > WIDEST]
+        assert not wide, f"{cell}: more than {WIDEST} characters: {wide}"
+
+
+@in_the_form
 def test_cells_are_short(path):
+    """What is shown can be read, what is folded can be followed."""
     for cell in code_cells(path):
         lines = [line for line in cell.source.splitlines() if line.strip()]
-        assert len(lines) <= LONGEST_CELL, f"{cell}: {len(lines)} lines; move code to nntk_lib"
-        assert all(len(line) <= 110 for line in lines), f"{cell}: a line of more than 110 characters"
+        longest = LONGEST_FOLDED if "hide-input" in cell.metadata.get("tags", []) else LONGEST_SHOWN
+        assert len(lines) <= longest, f"{cell}: {len(lines)} lines, at most {longest}; move code to nntk_lib"
+
+
+@in_the_form
+def test_nothing_is_printed(path):
+    """Tables are tables, numbers stand in the text, in captions and in badges."""
+    prints = [str(cell) for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source)) if is_print(node)]
+    assert not prints
+
+
+def is_print(node) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+
+
+@every_main_line
+def test_begins_with_one_sentence_and_an_explorer(path):
+    """Title, a sentence, and nothing but folded code up to the first explorer."""
+    first, *rest = nbformat.read(path, as_version=4).cells
+    _label, _title, text = first.source.split("\n", 2)
+    assert len(text.strip().split("\n\n")) == 1 and len(text) <= 300, "one sentence under the title"
+    for cell in rest:
+        assert cell.cell_type == "code", "text before the first explorer"
+        if re.search(r"^explorer\(", cell.source, re.MULTILINE):
+            break
+        tags = set(cell.metadata.get("tags", []))
+        assert tags & {"hide-input", "remove-cell"}, "shown code before the first explorer"
+
+
+@every_main_line
+def test_has_the_parts_of_a_chapter(path):
+    text = markdown(path)
+    for part in PARTS:
+        assert part in text, f"no {part}"
+    assert "{prf:algorithm}" in text or shown_code(path), "the algorithm is not in the clear"
+
+
+def shown_code(path) -> list:
+    return [cell for cell in code_cells(path) if "hide-input" not in cell.metadata.get("tags", [])]
+
+
+@every_main_line
+def test_exercises_are_many_and_sorted(path):
+    """Six or more, by level, two of level 1; with pencil, with code, and open."""
+    text = markdown(path)
+    starts = [match.end() for match in EXERCISE.finditer(text)]
+    heads = [text[start : start + 400].lower() for start in starts]
+    levels = [int(LEVEL.search(head)[1]) for head in heads]
+    assert len(levels) >= 6 and levels == sorted(levels) and levels.count(1) >= 2, levels
+    for kind in ("pencil", "code", "open"):
+        assert any(f"*{kind}" in head for head in heads), f"no exercise with {kind}"
 
 
 @every_page
@@ -131,11 +195,6 @@ def test_exercises_have_labels_and_solutions(path):
     assert all(labels), "an exercise without :label:"
     exercises = [match[1] for match in labels]
     assert sorted(SOLUTION.findall(text)) == sorted(exercises), "each exercise has one solution, on its page"
-
-
-@every_chapter
-def test_chapters_have_exercises(path):
-    assert len(EXERCISE.findall(markdown(path))) >= 3, "at least one pencil, one code and one open exercise"
 
 
 def test_a_function_has_one_chapter():

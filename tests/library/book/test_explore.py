@@ -50,7 +50,7 @@ def served():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNTK_RENDER_FRAMES", "1")
         made = explorer(wave, params(), name="fig-wave", **WORDS)
-    page = made._repr_mimebundle_()["text/html"]
+    page = made._repr_mimebundle_()[0]["text/html"]
     return made, page, page_data(page)
 
 
@@ -157,7 +157,7 @@ def test_page_is_well_formed_labelled_and_described(served):
 
 
 def test_two_explorers_share_no_id_and_every_reference_resolves(serving, served):
-    other = explorer(wave, params(), name="fig-other", **WORDS)._repr_mimebundle_()["text/html"]
+    other = explorer(wave, params(), name="fig-other", **WORDS)._repr_mimebundle_()[0]["text/html"]
     pages = [page.split("<script")[0] for page in (served[1], other)]
     ids = [Tags(page).attributes("id") for page in pages]
     assert len(set(ids[0] + ids[1])) == len(ids[0]) + len(ids[1])
@@ -184,7 +184,7 @@ def test_svg_takes_the_colours_of_the_page_and_keeps_its_text(served):
 
 def test_scatter_of_thousands_is_served_as_webp_and_a_line_as_svg(serving, served):
     made = explorer(cloud, {"k": play(range(3), "step k")}, name="fig-cloud", **WORDS)
-    page = made._repr_mimebundle_()["text/html"]
+    page = made._repr_mimebundle_()[0]["text/html"]
     data = page_data(page)
     assert 'data-format="webp"' in page and 'data-format="svg"' in served[1]
     pictures = [frames.unpack(data["table"], indexes) for indexes in data["frames"]]
@@ -196,7 +196,7 @@ def test_scatter_of_thousands_is_served_as_webp_and_a_line_as_svg(serving, serve
 
 def test_play_button_is_labelled_and_not_started(serving):
     made = explorer(wave_at, {"k": play(range(3), "step k", interval=250)}, name="fig-play", **WORDS)
-    (button,) = [a for tag, a in Tags(made._repr_mimebundle_()["text/html"]).tags if tag == "button"]
+    (button,) = [a for tag, a in Tags(made._repr_mimebundle_()[0]["text/html"]).tags if tag == "button"]
     assert button["aria-pressed"] == "false" and button["data-interval"] == "250"
     assert button["aria-controls"] == "fig-play-k" and "step k" in button["aria-label"]
 
@@ -204,7 +204,7 @@ def test_play_button_is_labelled_and_not_started(serving):
 def test_served_face_creates_no_widget(serving, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)  # an import would raise
     made = explorer(wave_at, {"k": slider([1, 2], "k")}, name="fig-plain", **WORDS)
-    assert set(made._repr_mimebundle_()) == {"text/html", "image/png", "application/pdf", "text/plain"}
+    assert set(made._repr_mimebundle_()[0]) == {"text/html", "image/png", "application/pdf", "text/plain"}
 
 
 def test_text_cannot_close_the_script():
@@ -237,7 +237,7 @@ def open_page(browser, serving, served, tmp_path):
     script = f'<script src="{(STATIC / "explore.js").as_uri()}"></script>'
     style = f'<link rel="stylesheet" href="{(STATIC / "explore.css").as_uri()}">'
     style += f'<link rel="stylesheet" media="print" href="{(STATIC / "print.css").as_uri()}">'
-    body = served[1] + moving._repr_mimebundle_()["text/html"]
+    body = served[1] + moving._repr_mimebundle_()[0]["text/html"]
     page_file = tmp_path / "page.html"
     page_file.write_text(f'<!doctype html><meta charset="utf-8">{style}{script}{script}{body}', "utf-8")
     errors = []
@@ -361,7 +361,7 @@ def test_moving_a_live_control_redraws_picture_and_readout():
 
 def test_live_bundle_has_widget_and_picture_and_no_output_widget():
     made = explorer(wave, params(), name="fig-live", **WORDS)
-    bundle = made._repr_mimebundle_()
+    bundle = made._repr_mimebundle_()[0]
     assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
     assert bundle["text/plain"] == "Explorer('fig-live', gamma, shape: 6 frames)"
     _, widgets = live(wave, params())
@@ -429,7 +429,7 @@ def test_play_moves_its_slider_and_the_picture():
 def test_without_ipywidgets_the_picture_remains(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     made = explorer(wave, params(), name="fig-live", **WORDS)
-    assert set(made._repr_mimebundle_()) == {"image/png", "text/plain"}
+    assert set(made._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 
 
 # drawing

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import IPython
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nntk_lib.book import ledger
-from nntk_lib.book.ledger import check, load_claims, load_records
+from nntk_lib.book.ledger import check, check_rate, load_claims, load_records
 from nntk_lib.exceptions import ClaimError, NNTKError
 
 POSITIVE = st.floats(1e-6, 1e6)
@@ -29,30 +30,71 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "claims"
 
 
-def test_line_shows_measured_bound_slack_and_verdict(capsys):
+def test_line_shows_measured_bound_room_and_verdict(capsys):
     check("newton/theorem-4", 0.312, "<=", 0.5)
-    assert capsys.readouterr().out == "newton/theorem-4  measured 0.312 <= bound 0.5  slack 1.6  ok\n"
+    assert capsys.readouterr().out == "newton/theorem-4  measured 0.312 <= 0.5  62 % of its room used  ok\n"
+    check("newton/theorem-4", 0.31, "=", 0.3, within=0.02, resolution=0.1)
+    assert capsys.readouterr().out == "newton/theorem-4  measured 0.31 = 0.3 ± 0.02  50 % of its room used  ok\n"
+    check("newton/theorem-4", -1.0, "<", 1.0)
+    assert capsys.readouterr().out == "newton/theorem-4  measured -1 < 1  ok\n"
 
 
 @pytest.mark.parametrize(
-    ("measured", "relation", "bound", "slack"),
+    ("measured", "relation", "bound", "used"),
     [
-        (0.25, "<=", 1.0, 4.0),
+        (0.25, "<=", 1.0, 0.25),
         (1.0, "<=", 1.0, 1.0),
-        (0.0, "<=", 1e-9, 1e-9),
-        (-2.0, "<", 1.0, 3.0),
-        (3.0, ">=", 1.5, 2.0),
-        (1.0, ">", -1.0, 2.0),
-        (2.0, "in", (1.5, 2.5), 1.0),
-        (2.4, "in", (1.5, 2.5), 0.2),
-        (1.5, "in", (1.5, 2.5), 0.0),
-        (math.inf, ">=", 2.0, math.inf),
+        (0.0, "<=", 1e-9, 0.0),
+        (-2.0, "<", 1.0, None),
+        (-2.0, "<=", -1.0, 0.5),
+        (3.0, ">=", 1.5, 0.5),
+        (1.0, ">", -1.0, None),
+        (2.0, "in", (1.5, 2.5), 0.0),
+        (2.4, "in", (1.5, 2.5), 0.8),
+        (1.5, "in", (1.5, 2.5), 1.0),
+        (math.inf, ">=", 2.0, 0.0),
     ],
 )
-def test_relations_that_hold_and_their_slack(folder, measured, relation, bound, slack):
+def test_relations_that_hold_and_the_room_they_use(folder, measured, relation, bound, used):
     check("cai/theorem-1", measured, relation, bound)
     (record,) = load_records(folder)["cai/theorem-1"]
-    assert record["ok"] and record["slack"] == pytest.approx(slack)
+    assert record["ok"] and record["used"] == (used if used is None else pytest.approx(used))
+
+
+@pytest.mark.parametrize(
+    ("measured", "within", "resolution", "used"),
+    [
+        (0.52, 0.04, None, 0.5),
+        (0.52, 0.04, 0.05, 0.8),
+        ([0.5, 0.53], 0.04, 0.08, 0.75),
+        ([0.5, 0.53], [0.07, 0.04], 0.08, 0.875),
+    ],
+)
+def test_agreement_within_an_uncertainty_that_is_small_enough(folder, measured, within, resolution, used):
+    check("cai/theorem-1", measured, "=", 0.5, within=within, resolution=resolution)
+    (record,) = load_records(folder)["cai/theorem-1"]
+    assert record["ok"] and record["used"] == pytest.approx(used)
+
+
+@pytest.mark.parametrize(
+    ("measured", "within", "resolution"),
+    [(0.55, 0.04, None), (0.5, 0.04, 0.03), (math.nan, 0.04, 1.0), ([0.5, 0.6], [0.04, 0.04], 1.0)],
+)
+def test_no_agreement(measured, within, resolution):
+    """Too far away, too coarse to say, or no number."""
+    with pytest.raises(ClaimError):
+        check("cai/theorem-1", measured, "=", 0.5, within=within, resolution=resolution)
+
+
+def test_a_noisy_exponent_is_no_evidence():
+    wide = SimpleNamespace(exponent=-0.32, half_width=0.19)
+    sharp = SimpleNamespace(exponent=-0.26, half_width=0.03)
+    check_rate("newton/equation-16", sharp, -0.25, resolution=0.05)
+    check_rate("newton/equation-16", [sharp, sharp], [-0.25, -0.27], resolution=0.05)
+    with pytest.raises(ClaimError):
+        check_rate("newton/equation-16", wide, -0.25, resolution=0.05)
+    with pytest.raises(ClaimError):
+        check_rate("newton/equation-16", [sharp, sharp], [-0.25, -0.5], resolution=0.05)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +116,7 @@ def test_relations_that_hold_and_their_slack(folder, measured, relation, bound, 
     ],
 )
 def test_claims_that_fail_are_shown_recorded_and_raised(folder, capsys, measured, relation, bound):
-    with pytest.raises(ClaimError, match=r"newton/lemma-9 .*slack .*FAILS  \(at width 64\)"):
+    with pytest.raises(ClaimError, match=r"newton/lemma-9 .*FAILS  \(at width 64\)"):
         check("newton/lemma-9", measured, relation, bound, note="at width 64")
     assert "FAILS" in capsys.readouterr().out
     (record,) = load_records(folder)["newton/lemma-9"]
@@ -82,7 +124,7 @@ def test_claims_that_fail_are_shown_recorded_and_raised(folder, capsys, measured
 
 
 def test_message_says_what_was_measured_and_what_was_demanded():
-    with pytest.raises(ClaimError, match=r"measured 0.75 <= bound 0.5 .*\(max over modes\)"):
+    with pytest.raises(ClaimError, match=r"measured 0.75 <= 0.5 .*\(max over modes\)"):
         check("newton/theorem-4", 0.75, "<=", 0.5, note="max over modes")
 
 
@@ -95,17 +137,16 @@ def test_worst_element_counts(folder):
 
 
 @given(POSITIVE, POSITIVE, st.sampled_from(["<=", ">="]))
-def test_slack_is_at_least_one_exactly_when_a_positive_claim_holds(measured, bound, relation):
-    slack = ledger._slack(measured, relation, bound)
-    holds = ledger.RELATIONS[relation](measured, bound)
-    assert (slack >= 1) == holds
+def test_no_more_than_its_room_exactly_when_a_positive_claim_holds(measured, bound, relation):
+    used = ledger._used(measured, relation, bound, None, None)
+    assert (used <= 1) == ledger.RELATIONS[relation](measured, bound)
 
 
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(0.01, 5))
-def test_slack_of_an_interval_is_its_sign(measured, low, width):
-    high = low + width
-    slack = ledger._slack(measured, "in", (low, high))
-    assert (slack >= 0) == (low <= measured <= high) and slack <= 1 + 1e-9
+def test_room_of_an_interval(measured, low, width):
+    used = ledger._used(measured, "in", (low, low + width), None, None)
+    inside = low + 1e-9 <= measured <= low + width - 1e-9
+    assert used >= 0 and (used <= 1 or not inside)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +155,7 @@ def test_slack_of_an_interval_is_its_sign(measured, low, width):
         (("Newton/Theorem 4", 1, "<=", 2), "claim id 'Newton/Theorem 4'"),
         (("theorem-4", 1, "<=", 2), "'newton/theorem-4'"),
         ((4, 1, "<=", 2), "claim id 4"),
-        (("newton/theorem-4", 1, "==", 1), "unknown relation '=='.*<=, >=, <, >, in"),
+        (("newton/theorem-4", 1, "==", 1), "unknown relation '=='.*<=, >=, <, >, in, ="),
         (("newton/theorem-4", True, "<=", 1), "not a verdict.*bool"),
         (("newton/theorem-4", [], "<=", 1), r"shape \(0,\)"),
         (("newton/theorem-4", 1j, "<=", 1), "complex"),
@@ -144,7 +185,9 @@ def test_record_holds_what_the_ledger_page_shows(folder):
         "measured": 0.312,
         "relation": "<=",
         "bound": 0.5,
-        "slack": 0.5 / 0.312,
+        "within": None,
+        "resolution": None,
+        "used": 0.312 / 0.5,
         "ok": True,
         "note": "tanh, m = 4096",
         "anchor": "claim-newton-theorem-4",
@@ -177,18 +220,31 @@ def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_in_a_kernel_the_line_is_text_and_an_anchor(monkeypatch, capsys):
+@pytest.mark.parametrize("arguments", [("=", {}), ("<=", {"within": 0.1}), ("<=", {"resolution": 0.1})])
+def test_an_uncertainty_belongs_to_agreement(arguments):
+    relation, options = arguments
+    with pytest.raises(NNTKError, match="within"):
+        check("newton/theorem-4", 1.0, relation, 2.0, **options)
+
+
+@pytest.mark.parametrize("within", [0.0, -1.0, math.nan, [0.1, 0.0]])
+def test_an_uncertainty_is_positive(within):
+    with pytest.raises(NNTKError, match="positive finite"):
+        check("newton/theorem-4", [1.0, 2.0], "=", 2.0, within=within)
+
+
+def test_in_a_kernel_the_record_travels_with_the_line(monkeypatch, capsys):
     shown = []
     monkeypatch.setattr(IPython, "get_ipython", lambda: object())
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append((bundle, raw)))
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw, metadata: shown.append((bundle, metadata)))
     check("newton/theorem-4", 0.312, "<", 0.5, note="a < b")
     check("newton/theorem-4", 0.4, "<", 0.5)
-    assert capsys.readouterr().out == "" and all(raw for _, raw in shown)
-    first, second = (bundle for bundle, _ in shown)
-    assert first["text/plain"] == "newton/theorem-4  measured 0.312 < bound 0.5  slack 1.6  ok  (a < b)"
-    assert 'id="claim-newton-theorem-4"' in first["text/html"] and "a &lt; b" in first["text/html"]
-    assert '<div class="claim claim-ok"' in first["text/html"] and "&lt; bound 0.5" in first["text/html"]
-    assert 'id="claim-newton-theorem-4-2"' in second["text/html"]
+    assert capsys.readouterr().out == ""
+    (bundle, data), (_, second) = shown
+    assert bundle["text/plain"] == "newton/theorem-4  measured 0.312 < 0.5  62 % of its room used  ok  (a < b)"
+    assert '<div class="claim claim-ok">' in bundle["text/html"] and "a &lt; b" in bundle["text/html"]
+    assert data["nntk"]["kind"] == "check" and data["nntk"]["record"]["anchor"] == "claim-newton-theorem-4"
+    assert second["nntk"]["record"]["anchor"] == "claim-newton-theorem-4-2"
 
 
 def test_claims_are_read_and_their_ids_checked(tmp_path):

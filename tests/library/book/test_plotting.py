@@ -1,5 +1,7 @@
 """The book's look: contrast on white and dark pages, signs besides colour, and helpers that hide nothing."""
 
+import re
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,6 +83,52 @@ def test_semilogy_floor_lifts_and_marks_what_lies_below(ax):
     np.testing.assert_array_equal(line.get_ydata(), [1e-16, 1e-16])
     np.testing.assert_array_equal(marks.get_xdata(), [2, 3])
     assert marks.get_fillstyle() == "none" and ax.get_yscale() == "log"
+
+
+def test_what_is_lifted_has_no_other_marker(ax):
+    curve = plotting.semilogy_floor(ax, [0, 1, 2, 3], [1.0, 1e-5, 1e-20, 0.0], floor=1e-16, **style("newton"))
+    assert curve.get_markevery() == [0, 1]
+
+
+def test_series_differ_from_methods_and_from_each_other():
+    looks = [plotting.series(i) for i in range(6)]
+    assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == 6
+    assert not {look["color"] for look in looks} & {method["color"] for method in METHODS.values()}
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
+@pytest.mark.parametrize("color", plotting.SERIES)
+def test_series_stand_out_on_light_and_dark_pages(color, page):
+    assert contrast(color, page) >= 3
+
+
+def test_legends_over_data_are_found(ax):
+    ax.plot([0, 1], [0, 1], label="diagonal")
+    ax.legend(loc="upper right")
+    assert plotting.covered_by_legends(ax.figure) == ["Line2D 'diagonal'"]
+    ax.legend(loc="upper left")
+    assert plotting.covered_by_legends(ax.figure) == []
+    plotting.legend(ax)
+    assert plotting.covered_by_legends(ax.figure) == []
+
+
+def test_points_bars_and_flat_curves_behind_legends(ax):
+    ax.plot([0, 1], [1, 1], label="flat")
+    ax.set_ylim(0, 1.1)
+    ax.legend(loc="upper center")
+    assert plotting.covered_by_legends(ax.figure) == ["Line2D 'flat'"]
+    ax.lines[0].remove()
+    ax.scatter([0.5, 0.6], [1.02, 1.03], label="cloud")
+    ax.legend(loc="upper center")
+    assert len(plotting.covered_by_legends(ax.figure)) == 1
+
+
+def test_a_figure_in_the_colours_of_the_page(ax):
+    ax.plot([0, 1], [0, 1])
+    text = plotting.figure_html(ax.figure)
+    assert text.startswith('<div class="nntk-picture"><svg') and "currentColor" in text
+    ids, again = (re.findall(r'id="([^"]+)"', html) for html in (text, plotting.figure_html(ax.figure)))
+    assert len(ids) == len(set(ids)) and not set(ids) & set(again)
 
 
 def test_semilogy_floor_draws_no_floor_when_nothing_lies_below(ax):
