@@ -168,6 +168,7 @@ def test_what_is_folded(chapter):
     """Code, hints and solutions open by Enter and close by Space."""
     folded = {
         "details.above-input > summary": "details.above-input pre",
+        "details.nntk-badge > summary": "details.nntk-badge li",
         "details.sd-dropdown > summary": "details.sd-dropdown p",
         "div.solution .toggle-button": "div.solution > section",
     }
@@ -182,7 +183,7 @@ def test_what_is_folded(chapter):
 
 
 def test_what_is_wider_than_a_phone(chapter):
-    """A formula, a table and code are reached and scroll by the arrows; an enlarged picture, too."""
+    """A formula is reached and scrolls by the arrows; an enlarged picture, too. (Code wraps.)"""
     chapter.set_viewport_size({"width": 390, "height": 844})
     chapter.wait_for_function(
         "() => document.querySelector('article .math[tabindex], article mjx-container[tabindex]')"
@@ -190,7 +191,7 @@ def test_what_is_wider_than_a_phone(chapter):
     chapter.wait_for_timeout(600)  # the theme takes its time after a resize
     go_to(chapter, ".nntk-zoom")
     chapter.keyboard.press("Enter")
-    wide = ["pre[tabindex]", ":is(.math, mjx-container)[tabindex]", ".nntk-large .nntk-picture[tabindex]"]
+    wide = [":is(.math, mjx-container)[tabindex]", ".nntk-large .nntk-picture[tabindex]"]
     for selector in wide:
         place = chapter.locator(f"article {selector}:visible").first
         place.focus()
@@ -212,3 +213,20 @@ def test_contents_on_a_phone(chapter):
     chapter.keyboard.press("Escape")
     chapter.locator("#pst-primary-sidebar-modal").wait_for(state="hidden")
     chapter.wait_for_function("e => e === document.activeElement", arg=toggle.element_handle())
+
+
+def test_ledger_is_filtered(open_page):
+    """By the arrow keys from one kind to the next; what a link leads to is shown whatever is chosen."""
+    with open_page("book/appendix/ledger") as page:
+        shown = page.locator(".ledger-claim:visible")
+        everything = shown.count()
+        page.locator(".ledger-filter input").first.focus()
+        counts = []
+        for _ in range(5):
+            page.keyboard.press("ArrowDown")
+            counts.append(shown.count())
+        assert all(0 < count < everything for count in counts) and counts[0] + counts[1] == everything
+        name = page.locator(".ledger-claim.ledger-hidden details").first.get_attribute("id")
+        page.evaluate("name => { location.hash = name; }", name)
+        page.wait_for_function("name => document.getElementById(name).open", arg=name)
+        assert page.locator(f"#{name}").is_visible()

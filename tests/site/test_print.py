@@ -26,7 +26,7 @@ def test_a_chapter(open_page):
             ".nntk-explorer figcaption",
             "h1",
             ".solution > section",
-            ".claim",
+            ".nntk-badge li",
         ):
             assert all(item.is_visible() for item in page.locator(f"article {kept}").all()), kept
         assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
