@@ -88,7 +88,9 @@ def figure_html(figure: Figure) -> str | None:
     """The figure as SVG that takes the page's colours; nothing when its PNG is far smaller (a large image)."""
     behind_legends.extend(covered_by_legends(figure))
     text = "\n".join(figure_svg(figure, f"f{next(_shown_figures)}", {}))
-    return f'<div class="nntk-picture">{text}</div>' if len(text) < LARGEST_SVG else None
+    width = round(96 * figure.get_size_inches()[0])
+    picture = f'<div class="nntk-picture" style="--nntk-width:{width}px">{text}</div>'
+    return picture if len(text) < LARGEST_SVG else None
 
 
 def style(method: str, **extra) -> dict:

@@ -102,14 +102,20 @@ def rounded(value, digits: int = 4):
 
 
 def write(path: Path, environment: dict, records: list[dict]) -> None:
-    """One record a line. Groups that were not measured now are kept, with their date, if the machine is the same."""
+    """One record a line. Groups that were not measured now are kept, with their date.
+
+    The machine of the file is that of its first measurement; a group from another machine names its own.
+    """
     if path.exists():
         old = json.loads(path.read_text(encoding="utf-8"))
-        if all(old["environment"][key] == environment[key] for key in ("cpu", "cores")):
-            new = set(environment["groups"])
-            records = [record for record in old["records"] if record["group"] not in new] + records
-            environment["groups"] = old["environment"]["groups"] | environment["groups"]
-            environment["versions"] = old["environment"]["versions"] | environment["versions"]
+        new, first = environment["groups"], old["environment"]
+        records = [record for record in old["records"] if record["group"] not in new] + records
+        here = {key: environment[key] for key in ("cpu", "cores", "memory_gb", "versions")}
+        if any(first[key] != here[key] for key in ("cpu", "cores")):
+            new = {name: session | here for name, session in new.items()}
+        else:
+            first["versions"] |= environment["versions"]
+        environment = first | {"groups": first["groups"] | new}
     lines = ",\n".join(json.dumps(rounded(record)) for record in records)
     path.write_text(f'{{"environment": {json.dumps(environment)},\n"records": [\n{lines}\n]}}\n', encoding="utf-8")
 

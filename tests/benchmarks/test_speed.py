@@ -12,7 +12,7 @@ def test_speed(case, method, repetition, bench, benchmark):
     answer = benchmark.pedantic(worker.ask, args=("time",), rounds=1, iterations=1)
     record["seconds"].append(answer["seconds"])  # without the pipe between the processes
     record["memory_mb"] = max(answer["memory_mb"] or 0, record.get("memory_mb", 0))
-    if repetition == 0 or case.group == "loss":  # a training reports all its runs so far
+    if repetition == 0 or case.group in ("race", "loss"):  # a training reports all its runs so far
         record.update(worker.ask("check", str(bench.place) if len(case.methods) > 1 else None))
     benchmark.extra_info |= record
     assert answer["seconds"] > 0

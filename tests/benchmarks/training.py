@@ -2,8 +2,8 @@
 
 The clock stops while a loss is evaluated that the method itself does not need. Learning rates and regularizations are
 the best of a grid, each tried for a third of the time limit: the first to come to the smallest level wins, or else the
-one that came lowest. The record says which, and what the others came to. The grids are so wide that the best lies inside,
-and both second-order methods have the same two rules: a fixed gamma, and one in proportion to the residual.
+one that came lowest. The record says which, and what the others came to. The grids are so wide that the best lies
+inside, and both second-order methods have the same two rules: a fixed gamma, and one in proportion to the residual.
 """
 
 from __future__ import annotations

@@ -85,10 +85,9 @@ def fill_caption(cell: NotebookNode, values: dict[str, str]) -> None:
 
 def describe(output: NotebookNode, alt: str) -> None:
     """The alternative text of a figure that is drawn as SVG."""
-    text = output.get("data", {}).get("text/html", "")
-    if text.startswith('<div class="nntk-picture">'):
-        label = f'<div class="nntk-picture" role="img" aria-label="{html.escape(alt)}">'
-        output.data["text/html"] = label + text.removeprefix('<div class="nntk-picture">')
+    text, start = output.get("data", {}).get("text/html", ""), '<div class="nntk-picture"'
+    if text.startswith(start):
+        output.data["text/html"] = f'{start} role="img" aria-label="{html.escape(alt)}"{text.removeprefix(start)}'
 
 
 # ---- badges ----------------------------------------------------------------------------------------------

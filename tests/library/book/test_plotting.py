@@ -126,7 +126,7 @@ def test_points_bars_and_flat_curves_behind_legends(ax):
 def test_a_figure_in_the_colours_of_the_page(ax):
     ax.plot([0, 1], [0, 1])
     text = plotting.figure_html(ax.figure)
-    assert text.startswith('<div class="nntk-picture"><svg') and "currentColor" in text
+    assert re.match(r'<div class="nntk-picture" style="--nntk-width:480px"><svg', text) and "currentColor" in text
     ids, again = (re.findall(r'id="([^"]+)"', html) for html in (text, plotting.figure_html(ax.figure)))
     assert len(ids) == len(set(ids)) and not set(ids) & set(again)
 
