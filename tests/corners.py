@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
-from sources import EARLIER, SET_UP, name_of
+from sources import EARLIER, SET_UP
 
 LEGENDS = """\
 from nntk_lib.book.plotting import behind_legends
@@ -63,7 +63,7 @@ class Chapter(IPyNbFile):
         number = -1
         for number, cell in enumerate(super().collect()):  # noqa: B007
             yield cell
-        earlier = name_of(Path(self.path)) in EARLIER
+        earlier = Path(self.path).with_suffix("").as_posix().endswith(tuple(EARLIER)) if EARLIER else False
         names = explorers(cell.source for cell in self.nb.cells if cell.cell_type == "code")
         for more, name in enumerate(names, 1):
             source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r}, {earlier})"

@@ -51,4 +51,4 @@ def test_what_is_wrong_at_a_corner_fails(tmp_path):
     assert re.findall(r"^FAILED page.ipynb::(.*?) - ", done.stdout, re.MULTILINE) == [
         f"Corners of fig-{name}" for name in WRONG
     ]
-    assert f"{len(WRONG)} failed, {len(sources) + 1} passed" in done.stdout
+    assert f"{len(WRONG)} failed, {len(sources) + 2} passed" in done.stdout

@@ -11,7 +11,9 @@ HESSIAN = "methods/test_newton.py::test_hessian_by_differences_of_the_complex_st
 TWIN = "networks/test_definite.py::test_reduction_and_solution_are_those_of_the_twin"
 MUTANTS = {
     "residual curvature dropped": Mutant(BLOCKS, result(lambda S: 0 * S), HESSIAN, ("newton/equation-36",)),
-    "sign of the residual curvature flipped": Mutant(BLOCKS, result(lambda S: -S), HESSIAN, ("newton/equation-36",)),
+    "sign of the residual curvature flipped": Mutant(
+        BLOCKS, result(lambda S: -S), HESSIAN, ("newton/equation-36", "cai/equation-8")
+    ),
     "factor n in the residual curvature": Mutant(
         BLOCKS, given(a=lambda a, **_: len(a) * a), HESSIAN, ("newton/equation-36",)
     ),
@@ -41,7 +43,7 @@ MUTANTS = {
         "networks.shallow.spec:Shallow.width_scale",
         result(lambda scale: 1.0),
         "networks/test_shallow.py::test_empirical_kernel_carries_its_scaling",
-        ("newton/equation-14",),
+        ("newton/equation-50", "newton/trust-region-branches", "arbel/appendix-a2"),
     ),
     "factor n lost in the limit kernel": Mutant(
         "limits.kernels:limit_ntk",

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 
+CHECKS = ("check", "check_rate")
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -118,7 +120,7 @@ def cells_of(claim: str, sources: list[str]) -> list[str]:
 
 
 def is_check(node: ast.AST, claim: str) -> bool:
-    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check"
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CHECKS
     return named and isinstance(node.args[0], ast.Constant) and node.args[0].value == claim
 
 

@@ -1,0 +1,161 @@
+"""Faults that the chapters' claims notice, one edited expression each: function, old text, new text, claims."""
+
+from __future__ import annotations
+
+from .machine import Mutant, edited
+
+KERNEL, FACTOR, FINISH = "limits.kernels:_kernel", "limits.filters:Tikhonov.factor", "methods.newton:_finish"
+DUAL = "dual[0] + dual[1] * inner"
+FAULTS = [
+    # chapter 1.2
+    (
+        "second term of the limit kernel three percent too large",
+        (KERNEL, DUAL, "dual[0] + 1.03 * dual[1] * inner"),
+        ["newton/equation-15"],
+    ),
+    (
+        "kernel scale lost from the width",
+        ("networks.shallow.spec:Shallow.width_scale", "m ** (2 * self.beta - 1)", "1.0"),
+        ["newton/equation-15-movement"],
+    ),
+    (
+        "limit kernel off in the twelfth digit",
+        (KERNEL, DUAL, "dual[0] + (1 + 1e-12) * dual[1] * inner"),
+        ["newton/equation-15-quadrature"],
+    ),
+    (
+        "gradient descent in the limit one percent too fast",
+        ("limits.filters:Landweber.gain", "float(self.eta)", "1.01 * float(self.eta)"),
+        ["newton/remark-5-gradient-descent"],
+    ),
+    (
+        "half of the second derivative lost in C_H",
+        ("networks.shallow.curvature:curvature_constant", "c_max * s2 * radius**2", "0.5 * c_max * s2 * radius**2"),
+        ["newton/remark-5-finite-step"],
+    ),
+    (
+        "gradient step twice as long",
+        (
+            "methods.gauss_newton:Gradient.__call__",
+            "rate = self.eta * at.kernel_scale",
+            "rate = 2 * self.eta * at.kernel_scale",
+        ),
+        ["newton/remark-5-long-steps"],
+    ),
+    (
+        "tanh no longer odd",
+        ("networks.activations:_tanh", "s = np.tanh(z)", "s = np.tanh(z) + 0.1"),
+        ["newton/lemma-26"],
+    ),
+    # chapter 1.3
+    (
+        "gamma not scaled with the width in the damping rule",
+        ("methods.damping:Gamma.__call__", "self.gamma / at.kernel_scale", "self.gamma"),
+        ["newton/trust-region"],
+    ),
+    (
+        "damping of the Gram matrix off by a thousandth",
+        ("methods.gauss_newton:solve_definite", "+= a", "+= 1.001 * a"),
+        ["cai/equation-11"],
+    ),
+    (
+        "gain ratio damps more after a good step",
+        ("methods.damping:GainRatio.__call__", "a / self.down", "a * self.down"),
+        ["newton/equation-4-landscape"],
+    ),
+    (
+        "residual curvature dropped from the fast Newton step",
+        (
+            "networks.shallow.definite:DefiniteBlocks.__init__",
+            "(self.scale * a)[:, None]",
+            "(0 * self.scale * a)[:, None]",
+        ),
+        ["newton/equation-4-whitening"],
+    ),
+    (
+        "undamped step in parameter space too short",
+        ("methods.gauss_newton:_primal", "delta[trained] = -(Vt.T @ d", "delta[trained] = -0.99 * (Vt.T @ d"),
+        ["cai/equation-5", "arbel/equation-4-empirical"],
+    ),
+    (
+        "loss and identity metric exchanged",
+        ("methods.gauss_newton:GaussNewton._factor", 'self.metric == "loss"', 'self.metric != "loss"'),
+        ["arbel/equation-4"],
+    ),
+    (
+        "damping twice the smallest eigenvalue",
+        ("methods.damping:Smallest.__call__", "self.alpha * _chosen", "2 * self.alpha * _chosen"),
+        ["arbel/equation-5"],
+    ),
+    (
+        "convex damping without the factor 1 - rho",
+        ("methods.damping:Convex.__call__", "return self.rho, 1 - self.rho", "return self.rho, 1.0"),
+        ["cayci/equation-6", "cayci/equation-7"],
+    ),
+    (
+        "leftmost in place of the rightmost eigenvalue",
+        ("reference.trust_region:trust_region", ".real.max()", ".real.min()"),
+        ["newton/trust-region-solver"],
+    ),
+    # chapter 2.3
+    (
+        "limit Newton kernel with another gamma",
+        ("limits.kernels:nntk", "A + gamma *", "A + 1.1 * gamma *"),
+        ["newton/lemma-28", "newton/remark-29", "newton/theorem-4", "newton/equation-14"],
+    ),
+    (
+        "Newton kernel with a wrong number of samples",
+        (
+            "methods.newton:newton_kernel",
+            "reduction.capacitance / len(at.f)",
+            "reduction.capacitance / (len(at.f) + 0.001)",
+        ),
+        ["newton/equation-12"],
+    ),
+    (
+        "largest step size of Theorem 4 too small",
+        ("limits.dynamics:max_alpha", "2 / (k[0] + k[-1])", "2 / (k[0] + 1.01 * k[-1])"),
+        ["newton/equation-3"],
+    ),
+    (
+        "limit tangent kernel a twentieth too small",
+        ("limits.kernels:limit_ntk", "A /= len(X)", "A /= 1.05 * len(X)"),
+        ["newton/remark-5"],
+    ),
+    (
+        "filter of Newton that leaves a thousandth",
+        (FACTOR, "(1 - self.alpha)", "(1.001 - self.alpha)"),
+        ["newton/remark-6"],
+    ),
+    (
+        "filter of Newton with another gamma",
+        (FACTOR, "(lam + self.gamma)", "(lam + 1.03 * self.gamma)"),
+        ["newton/tikhonov", "newton/equation-16"],
+    ),
+    (
+        "Newton step half as long",
+        (FINISH, "delta = -blocks", "delta = -0.5 * blocks"),
+        ["newton/figure-1a", "newton/figure-1b"],
+    ),
+    (
+        "Newton step a hundredth too long",
+        (FINISH, "delta = -blocks", "delta = -1.01 * blocks"),
+        ["newton/residual-gamma"],
+    ),
+    (
+        "directional derivative a thousandth short",
+        ("verbs:j_dot", "net.at(theta, X).jvp(v)", "0.999 * net.at(theta, X).jvp(v)"),
+        ["newton/equation-13"],
+    ),
+    (
+        "Newton kernel that does not see the parameters",
+        ("methods.newton:newton_kernel", "net.at(theta, X)", "net.at(net.init(len(theta), 2, 0), X)"),
+        ["newton/kernel-varies"],
+    ),
+    (
+        "sum off the samples one step ahead",
+        ("limits.dynamics:trajectory", "np.cumsum(powers[:-1]", "np.cumsum(powers[1:]"),
+        ["newton/interpolant"],
+    ),
+]
+MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
