@@ -30,7 +30,7 @@ def number(value, digits: int = 3) -> str:
         return f"{value:,}".replace(",", "\u202f").replace("-", "−")
     if value != 0 and abs(np.log10(abs(value)) - round(np.log10(abs(value)))) < 1e-9 and not 1e-3 <= abs(value) <= 1e4:
         return power_label(value)
-    if 1e3 <= abs(value) < 1e6:
+    if min(1e3, 10**digits) <= abs(value) < 1e6:
         return number(int(float(f"{value:.{digits}g}")))
     text = f"{value:.{digits}g}"
     mantissa, e, exponent = text.partition("e")

@@ -157,5 +157,43 @@ FAULTS = [
         ("limits.dynamics:trajectory", "np.cumsum(powers[:-1]", "np.cumsum(powers[1:]"),
         ["newton/interpolant"],
     ),
+    # chapter 6.5
+    (
+        "weights of the step's second pass off",
+        (
+            "networks.shallow.definite:DefiniteBlocks._fill",
+            "u *= ds[:, None]",
+            "u *= ds[:, None] ** 0.99",
+        ),
+        ["newton/equation-8-cost"],
+    ),
+    (
+        "rule with a tenth more than its factor",
+        (
+            "methods.threshold:AboveThreshold.__call__",
+            "self.tau * spectrum.threshold",
+            "1.1 * self.tau * spectrum.threshold",
+        ),
+        ["newton/equation-8-clock"],
+    ),
+    (
+        "smallest block eigenvalue estimated too small",
+        ("networks.shallow.definite:DefiniteBlocks._smallest", "* (1 + 1e-6)", "* 0.7"),
+        ["newton/equation-8-smallest"],
+    ),
+    (
+        "first derivative lost in a curvature product",
+        ("networks.shallow.curvature:curvature_product", "d2s += vc * ds", "d2s += 0 * ds"),
+        ["newton/equation-8-speed"],
+    ),
+    (
+        "single precision that is double",
+        (
+            "methods.newton:Direct.steps",
+            'np.float64 if self.precision == "double" else np.float32',
+            "np.float64",
+        ),
+        ["newton/equation-8-single"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}

@@ -49,19 +49,19 @@ MUTANTS = {
         "limits.kernels:limit_ntk",
         edited("A /= len(X)", "A /= 1"),
         "limits/test_kernels.py::test_empirical_kernel_converges_with_slope_minus_one_half",
-        ("newton/equation-15",),
+        ("newton/lemma-27", "newton/remark-5-samples"),
     ),
     "input weights lost in the limit kernel": Mutant(
         "limits.kernels:_kernel",
         edited("dual[0] + dual[1] * inner", "dual[0] + 0 * inner"),
         "limits/test_kernels.py::test_empirical_kernel_converges_with_slope_minus_one_half",
-        ("newton/equation-15",),
+        ("newton/remark-5-spectrum", "newton/assumption-b1", "newton/equation-8-kernel"),
     ),
     "input weights lost in the Gram matrix": Mutant(
         "networks.shallow.tangent:ShallowTangent._gram",
         edited("if self.inner:", "if False:"),
         "methods/test_newton.py::test_gauss_newton_in_sample_space_is_parameter_space",
-        ("newton/equation-15",),
+        ("cai/lemma-1", "arbel/equation-11"),
     ),
     "first derivative lost in C_H": Mutant(
         "networks.shallow.curvature:curvature_constant",

@@ -31,6 +31,10 @@ def test_numbers(value, text):
     assert number(value) == text
 
 
+def test_hundreds_are_not_powers():
+    assert number(100.0, 2) == "100" and number(123.4, 2) == "120"
+
+
 def test_table_as_text_and_as_markdown(monkeypatch, capsys):
     table({"method": ["Newton", "|x|"], "loss": [0.5, 1e-9]})
     assert capsys.readouterr().out.splitlines() == ["method  loss", "Newton   0.5", "   |x|  10⁻⁹"]
