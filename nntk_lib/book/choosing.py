@@ -39,7 +39,7 @@ DIRECTIONS = [
         r"$(\nabla^2L+aI)\,\Delta=-\nabla L$ of a shallow network, exactly, for any width",
         r"$m\,p\,n^2$ for the rank update, $m\,p^3$ for the blocks; linear in $m$",
         "For the residual curvature itself: large residuals at the end, saddle points, the theory of the Newton paper. "
-        "In the chapter on speed Gauss-Newton is ahead of exact Newton at every level; L-BFGS is first to larger losses.",
+        "In the chapter on speed Gauss-Newton is ahead of exact Newton at every level, L-BFGS to larger losses too.",
     ),
     Choice(
         "LevenbergMarquardt",

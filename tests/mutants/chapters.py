@@ -157,6 +157,33 @@ FAULTS = [
         ("limits.dynamics:trajectory", "np.cumsum(powers[:-1]", "np.cumsum(powers[1:]"),
         ["newton/interpolant"],
     ),
+    # chapter 2.5
+    ("drift counted as sampling", ("theory.path_error:path_error", "if k == 0:", "if True:"), ["newton/theorem-7"]),
+    (
+        "outputs without their scale",
+        ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 1.1"),
+        ["newton/lemma-13", "newton/lemma-14", "newton/lemma-15"],
+    ),
+    (
+        "a Newton kernel with another gamma",
+        ("methods.newton:newton_kernel", 'positive("gamma", gamma) /', '1.05 * positive("gamma", gamma) /'),
+        ["newton/lemma-30"],
+    ),
+    (
+        "an interval that leaves out the scatter",
+        ("theory.rates:fit_rate", "half_width = float(", "half_width = 5 * float("),
+        ["newton/figure-2b"],
+    ),
+    (
+        "a limit path with half the step size",
+        ("theory.path_error:path_error", "f, g = f_next, g - alpha", "f, g = f_next, g - 0.5 * alpha"),
+        ["newton/corollary-8", "newton/theorem-7-steps"],
+    ),
+    (
+        "uniform weights that are not centred",
+        ("networks.shallow.spec:Shallow.init", "rng.uniform(-C_MAX, C_MAX", "rng.uniform(-0.5 * C_MAX, C_MAX"),
+        ["newton/theorem-7-symmetry"],
+    ),
     # chapter 6.5
     (
         "weights of the step's second pass off",

@@ -88,9 +88,9 @@ def test_search_from_a_disk(open_page, unpacked):
     """Without excerpts, because a page on a disk may not read others; with the places of statements."""
     with open_page("book/preface", unpacked) as page:
         page.keyboard.press("Control+k")
-        page.keyboard.type("Theorem 2.3.3")
+        page.keyboard.type("Theorem 2.3.5")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/search.html?q=Theorem+2.3.3")
+        page.wait_for_url("**/search.html?q=Theorem+2.3.5")
         page.wait_for_function("() => document.querySelector('.search-summary')?.innerText")
         page.locator("ul.search a").first.click()
         page.wait_for_url("**/03-newton-ntk.html*#thm-newton-4")

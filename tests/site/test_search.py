@@ -10,14 +10,14 @@ pytestmark = pytest.mark.browser
 
 # query, where one of the first three results has to lead
 QUERIES = [
-    ("Theorem 2.3.3", "book/2-newton/03-newton-ntk.html#thm-newton-4"),
-    ("Proposition 2.2.2", "book/2-newton/02-exact-step.html#prop-blocks-decide"),
+    ("Theorem 2.3.5", "book/2-newton/03-newton-ntk.html#thm-newton-4"),
+    ("Proposition 2.2.3", "book/2-newton/02-exact-step.html#prop-blocks-decide"),
     ("convergence in the infinite-width limit", "book/2-newton/03-newton-ntk.html#thm-newton-4"),
     ("push-through", "book/2-newton/02-exact-step.html#the-push-through-identity"),
     ("Lemma 20", "book/2-newton/02-exact-step.html#lem-definite"),
     ("lemma 20", "book/appendix/proofs-2.html#lemma-20-a-sufficient-regularization"),
     ("riedl theorem 10", "book/2-newton/07-high-probability.html#thm-prob-10"),
-    ("Exercise 2.3.1", "book/2-newton/03-newton-ntk.html#ex-nntk-alpha"),
+    ("Exercise 2.3.3", "book/2-newton/03-newton-ntk.html#ex-nntk-alpha"),
     ("newton_step", "book/appendix/library-methods.html#nntk_lib.methods.newton.newton_step"),
 ]
 
@@ -54,7 +54,7 @@ def test_a_number_is_meant_exactly(search_page, site):
 def test_a_result_leads_to_the_place(search_page, site):
     """Also when formulas, set after the start, have moved it."""
     results(search_page, site, "Lemma 20: a sufficient regularization").first.click()
-    search_page.wait_for_url("**/proofs.html*#lemma-20-a-sufficient-regularization")
+    search_page.wait_for_url("**/proofs-2.html*#lemma-20-a-sufficient-regularization")
     search_page.evaluate("() => window.MathJax.startup.promise.then(() => true)")
     search_page.wait_for_function("""() => {
       const top = document.querySelector(':target').getBoundingClientRect().top;
