@@ -22,7 +22,6 @@ COMPANIONS = [path for path in CHAPTERS if path.stem.endswith("-measured")]
 MAIN = [path for path in CHAPTERS if path not in COMPANIONS]
 # Chapters that have not been given the form of the others yet; the list only gets shorter.
 EARLIER = {
-    "2-newton/04-lazy-by-width",
     "2-newton/07-high-probability",
 }
 PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])

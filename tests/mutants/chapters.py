@@ -157,6 +157,12 @@ FAULTS = [
         ("limits.dynamics:trajectory", "np.cumsum(powers[:-1]", "np.cumsum(powers[1:]"),
         ["newton/interpolant"],
     ),
+    # chapter 2.4
+    (
+        "curvature level lost in the bound of an update",
+        ("theory.a_priori:_recursion", "R[-1] / (gamma - eps))", "R[-1] / gamma)"),
+        ["newton/lemma-9"],
+    ),
     # chapter 2.5
     ("drift counted as sampling", ("theory.path_error:path_error", "if k == 0:", "if True:"), ["newton/theorem-7"]),
     (

@@ -18,6 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 LEDGER = "book/appendix/ledger"
+ROOM = "At 100 % of its room a measurement would be at the edge of failing; where a bound is attained, it is."
 FOLDED, GONE = "hide-input", "remove-cell"
 
 
@@ -99,7 +100,7 @@ def badge(docname: str, claim: dict, records: list[dict]) -> str:
     fails = not all(record["ok"] for record in records)
     link = posixpath.relpath(LEDGER, posixpath.dirname(docname)) + ".html#" + ledger_id(name)
     return (
-        f'<details class="nntk-badge{" nntk-fails" if fails else ""}"><summary>'
+        f'<details class="nntk-badge{" nntk-fails" if fails else ""}"><summary title="{ROOM}">'
         f"<b>{html.escape(claim.get('number', name))}</b> {'does not hold' if fails else 'checked'}: "
         f"{html.escape(summary_of(records))}</summary>\n{measurements(records)}\n"
         f'<p><a href="{link}">In the ledger</a>: <code>{name}</code></p></details>'
