@@ -97,6 +97,27 @@ FAULTS = [
         ("reference.trust_region:trust_region", ".real.max()", ".real.min()"),
         ["newton/trust-region-solver"],
     ),
+    # chapter 2.2
+    (
+        "sign of the residual curvature in products",
+        ("networks.shallow.curvature:curvature_product", "a, b, out = a * scale", "a, b, out = -a * scale"),
+        ["newton/equation-4"],
+    ),
+    (
+        "predicted decrease with the wrong sign of the damping",
+        ("methods.newton:_step", "-slope - a * float", "-slope + a * float"),
+        ["newton/equation-9"],
+    ),
+    (
+        "negative directions counted without those repaired",
+        ("theory.definiteness:certify", "negative - repaired)", "negative)"),
+        ["newton/equation-9-inertia"],
+    ),
+    (
+        "factor sqrt n lost in the curvature level",
+        ("networks.shallow.curvature:curvature_level", "np.sqrt(len(at.X)) * ", ""),
+        ["newton/lemma-20"],
+    ),
     # chapter 2.3
     (
         "limit Newton kernel with another gamma",
