@@ -7,6 +7,36 @@ from .machine import Mutant, edited
 KERNEL, FACTOR, FINISH = "limits.kernels:_kernel", "limits.filters:Tikhonov.factor", "methods.newton:_finish"
 DUAL = "dual[0] + dual[1] * inner"
 FAULTS = [
+    # chapter 1.1
+    (
+        "output weights drawn two percent too large",
+        (
+            "networks.shallow.spec:Shallow.init",
+            "rng.uniform(-C_MAX, C_MAX, size",
+            "rng.uniform(-1.02 * C_MAX, 1.02 * C_MAX, size",
+        ),
+        ["newton/assumption-a2", "newton/equation-1"],
+    ),
+    (
+        "output weights lost in C_J",
+        ("networks.shallow.curvature:jacobian_constant", "c_max * s1", "0 * s1"),
+        ["newton/equation-1-any-method", "newton/equation-1-movement"],
+    ),
+    (
+        "second derivative of tanh off by a thousandth",
+        ("networks.activations:_tanh", "d2s *= -2", "d2s *= -1.998"),
+        ["newton/assumption-1"],
+    ),
+    (
+        "pairs of samples decide about a kernel",
+        ("limits.kernels:_require_regular", "if not lam[0] > len(X) * KERNEL_ERROR * lam[-1]:", "if False:"),
+        ["newton/assumption-2"],
+    ),
+    (
+        "outputs two percent too large",
+        ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 1.02"),
+        ["arbel/equation-3", "cai/equation-12"],
+    ),
     # chapter 1.2
     (
         "second term of the limit kernel three percent too large",
