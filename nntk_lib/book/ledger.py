@@ -64,7 +64,7 @@ def check(id: str, measured: ArrayLike, relation: str, bound, note: str = "", *,
         raise NNTKError("relation '=' needs within=..., and may have resolution=...; no other relation has them")
     value, within = _worst(measured, relation, bound, within, resolution)
     used = _used(value, relation, bound, within, resolution)
-    holds = bool(used <= 1) if relation in ("in", "=") else bool(RELATIONS[relation](value, bound))
+    holds = _holds(value, relation, bound, used)
     earlier = _checked.setdefault(id, [])
     suffix = f"-{len(earlier) + 1}" if earlier else ""
     record = {
@@ -129,6 +129,12 @@ def _worst(measured, relation, bound, within, resolution) -> tuple:
     if relation == "in":
         return float(values[np.argmax(np.abs(values - (bound[0] + bound[1]) / 2))]), None
     return float(values.max() if relation in ("<=", "<") else values.min()), None
+
+
+def _holds(value, relation, bound, used) -> bool:
+    if relation == "in":
+        return bound[0] <= value <= bound[1]
+    return bool(used <= 1 if relation == "=" else RELATIONS[relation](value, bound))
 
 
 def _used(value, relation, bound, within, resolution) -> float | None:

@@ -142,6 +142,11 @@ def test_no_more_than_its_room_exactly_when_a_positive_claim_holds(measured, bou
     assert (used <= 1) == ledger.RELATIONS[relation](measured, bound)
 
 
+@pytest.mark.parametrize("end", [0.1, 0.3, 0.7])
+def test_the_ends_of_an_interval_belong_to_it(end):
+    check("cai/theorem-1", end, "in", (0.1, end) if end > 0.1 else (end, 0.3))
+
+
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(0.01, 5))
 def test_room_of_an_interval(measured, low, width):
     used = ledger._used(measured, "in", (low, low + width), None, None)
