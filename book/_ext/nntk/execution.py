@@ -43,6 +43,7 @@ def run_notebooks(app, env, docnames: list[str]) -> None:
     paths = {name: Path(env.doc2path(name)) for name in docnames}
     paths = {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    app.nntk_claims = {claim["id"]: claim for claim in read_claims(app)}
     app.nntk_runs = asyncio.run(run_all(paths, cores, app.config.nb_execution_timeout))
 
 
@@ -76,8 +77,7 @@ def with_outputs(app, docname: str, source: list[str]) -> None:
         if "{code-cell}" in source[0] and not app.env.doc2path(docname).endswith(".ipynb"):
             logger.warning("a page with code cells has to be a notebook", location=docname)
         return
-    claims = {claim["id"]: claim for claim in read_claims(app)}
-    source[0] = nbformat.writes(arrange(nbformat.reads(run.text, as_version=4), docname, claims))
+    source[0] = nbformat.writes(arrange(nbformat.reads(run.text, as_version=4), docname, app.nntk_claims))
     if run.error:
         logger.warning("%s\n%s", run.error, run.reason, location=docname, type="mystnb", subtype="exec")
     record = {"mtime": datetime.now().timestamp(), "runtime": run.seconds, "method": "force"}

@@ -58,6 +58,8 @@ def arranged(run: list[NotebookNode], checks: dict[str, list[dict]]) -> list[Not
                 fill_caption(cell, data["values"])
             else:
                 outputs.append(output)
+                if data.get("kind") == "explorer":
+                    cell.metadata["nntk"] = data  # for the printed book
         for output in outputs:
             describe(output, cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
         cell.outputs = outputs

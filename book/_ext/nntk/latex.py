@@ -14,7 +14,6 @@ The environments and the fonts are set in ``nntk-book.sty`` beside this file.
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 
@@ -55,27 +54,24 @@ class PrintOutputs(SphinxPostTransform):
                 self.replace(node, {part["mime_type"]: part for part in node.children})
 
     def replace(self, bundle, formats: dict[str, nodes.Element]) -> None:
-        text = formats["text/html"].astext() if "text/html" in formats else ""
-        if "nntk-explorer" in text:
-            picture = next(formats[name] for name in PICTURES if name in formats)
-            bundle.replace_self(explorer(text, next(picture.findall(nodes.image))))
+        data = bundle.parent.parent.get("cell_metadata", {}).get("nntk")
+        pictures = [formats[name] for name in PICTURES if name in formats]
+        if data and pictures:
+            bundle.replace_self(explorer(data, next(pictures[0].findall(nodes.image))))
 
 
-def explorer(text: str, image: nodes.image) -> nodes.figure:
+def explorer(data: dict[str, str], image: nodes.image) -> nodes.figure:
     """The figure that stands for an explorer: default picture, caption, the values it shows."""
-    name = re.search(r'<figure [^>]*id="([^"]+)"', text)[1]
-    caption = re.search(r"<figcaption>(.*?)</figcaption>", text, re.DOTALL)[1]
-    readout = re.search(r'<p class="nntk-readout"[^>]*>(.*?)</p>', text, re.DOTALL)[1]
-    figure = nodes.figure("", image, ids=[name], classes=["explorer"])
-    figure += nodes.caption("", "", nodes.strong("", "Interactive on the site. "), *emphasized(caption))
-    figure += nodes.legend("", nodes.paragraph("", "Shown: " + html.unescape(readout)))
+    figure = nodes.figure("", image, ids=[data["name"]], classes=["explorer"])
+    figure += nodes.caption("", "", nodes.strong("", "Interactive on the site. "), *emphasized(data["caption"]))
+    figure += nodes.legend("", nodes.paragraph("", "Shown: " + data["shown"]))
     return figure
 
 
 def emphasized(text: str) -> list[nodes.Node]:
     """Text in which ``<em>`` is the only markup."""
     parts = re.split(r"</?em>", text)
-    return [(nodes.emphasis if i % 2 else nodes.inline)("", html.unescape(part)) for i, part in enumerate(parts)]
+    return [(nodes.emphasis if i % 2 else nodes.inline)("", part) for i, part in enumerate(parts)]
 
 
 # ---- the assembled document --------------------------------------------------------------------------------
