@@ -17,7 +17,7 @@ from .plotting import (
     style,
     use_style,
 )
-from .tables import caption, number, table
+from .tables import caption, log_ticks, number, table
 
 __all__ = [
     "DIVERGING",
@@ -31,6 +31,7 @@ __all__ = [
     "choice",
     "explorer",
     "legend",
+    "log_ticks",
     "magnitude_image",
     "matrix_image",
     "number",

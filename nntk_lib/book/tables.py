@@ -39,6 +39,12 @@ def number(value, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def log_ticks(axis, values: Sequence) -> None:
+    """Ticks at these values, and no others, of a logarithmic axis, written as `number` writes them."""
+    axis.set_ticks(values, [number(value) for value in values])
+    axis.set_ticks([], minor=True)
+
+
 def table(columns: Mapping[str, Sequence], digits: int = 3) -> None:
     """Show a table; its columns are numbers (see `number`) or texts, which may have formulas between dollar signs.
 

@@ -42,6 +42,19 @@ def complex_step_jacobian(net: Shallow, theta: Array, X: Array, h: float = 1e-30
     return np.stack(columns, axis=1)
 
 
+def mixed_differences(function, v: Array, h: float) -> Array:
+    """Differences of four points for all pairs of coordinates, about the Hessian of a function of v; (v.size, v.size).
+
+    A sum of functions of one coordinate each gives zero off the diagonal for every h, not only in the limit.
+    """
+    steps = h * np.eye(v.size)
+
+    def four(a, b):
+        return function(v + a + b) - function(v + a - b) - function(v - a + b) + function(v - a - b)
+
+    return np.array([[four(a, b) for b in steps] for a in steps]) / (4 * h * h)
+
+
 def network_hessian(net: Shallow, theta: Array, x: Array) -> Array:
     """Equations (37)-(39): dense Hessian of the output f(x) at one sample, shape (m p, m p)."""
     [x] = net.inputs(x[None, :])

@@ -6,6 +6,7 @@ from .definiteness import Certificate, certify
 from .path_error import PathError, path_error
 from .phase import PhaseDiagram, phase_diagram
 from .rates import Rate, convergence_order, fit_rate
+from .wall import wall_constant
 
 __all__ = [
     "APriori",
@@ -21,4 +22,5 @@ __all__ = [
     "jacobian_constant",
     "path_error",
     "phase_diagram",
+    "wall_constant",
 ]

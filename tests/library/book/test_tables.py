@@ -1,10 +1,11 @@
 """Tables and numbers as the text has them; the numbers of captions."""
 
 import IPython
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from nntk_lib.book import caption, number, table
+from nntk_lib.book import caption, log_ticks, number, table
 from nntk_lib.exceptions import NNTKError
 
 
@@ -46,6 +47,15 @@ def test_table_as_text_and_as_markdown(monkeypatch, capsys):
     assert shown[0][0]["text/markdown"].splitlines()[:2] == ["| method | loss |", "| :--- | ---: |"]
     assert "\\|x\\|" in shown[0][0]["text/markdown"]
     assert shown[1][1] == {"nntk": {"kind": "caption", "values": {"slope": "−0.25"}}}
+
+
+def test_ticks_of_a_logarithmic_axis():
+    fig, ax = plt.subplots()
+    ax.loglog([1e-3, 10], [1, 2])
+    log_ticks(ax.xaxis, [0.01, 1])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.01", "1"]
+    assert len(ax.xaxis.get_minorticklocs()) == 0
+    plt.close(fig)
 
 
 @pytest.mark.parametrize("columns", [{}, {"a": []}, {"a": [1], "b": [1, 2]}])
