@@ -3,7 +3,8 @@ r"""What the hidden layers have learned: their directions against a teacher's, a
 A network is linear in its output layer, f = Phi V^T, with the features Phi of the last hidden layer. Two numbers say
 whether the features have been learned (Arbel et al. 2023, Section 5):
 
-    weighted cosine distance    2 sum_i p_i (1 - max_j cos(w_i, w*_j)),      p_i = |w_i|^2 / sum_k |w_k|^2,      (9)
+    weighted cosine distance    2 sum_i p_i (1 - max_j cos(w_i, w*_j)),
+                                p_i = |w_i|^2 / sum_k |w_k|^2,          (9)
 
 from the directions w of the neurons to those of a teacher, w*; and the loss on new samples after V has been fitted
 again, by least squares on the training samples with everything else frozen, (8). The second fits the training data
@@ -50,9 +51,10 @@ def weighted_cosine_distance(W: ArrayLike, teacher: ArrayLike, chord: bool = Fal
 
     Examples
     --------
-    >>> round(weighted_cosine_distance([[2.0, 0.0], [0.0, -1.0]], [[1.0, 0.0]]), 12)
+    >>> W, teacher = [[2.0, 0.0], [0.0, -1.0]], [[1.0, 0.0]]
+    >>> round(weighted_cosine_distance(W, teacher), 12)
     0.4
-    >>> round(weighted_cosine_distance([[2.0, 0.0], [0.0, -1.0]], [[1.0, 0.0]], chord=True), 3)
+    >>> round(weighted_cosine_distance(W, teacher, chord=True), 3)
     0.283
     """
     W, teacher = finite_array("W", W, 2), finite_array("teacher", teacher, 2)
@@ -109,9 +111,10 @@ def features(net: Network, theta: ArrayLike, X: ArrayLike) -> Array:
 
     Examples
     --------
-    >>> net = Shallow("tanh")
+    >>> net, X = Shallow("tanh"), [[0.1], [0.2]]
     >>> theta = net.init(m=10, d=1, rng=0)
-    >>> bool(abs(features(net, theta, [[0.1], [0.2]]) @ theta[:, 0] - net.at(theta, [[0.1], [0.2]]).f).max() < 1e-15)
+    >>> f = features(net, theta, X) @ theta[:, 0]
+    >>> bool(abs(f - net.at(theta, X).f).max() < 1e-15)
     True
     """
     if isinstance(net, Shallow):

@@ -1,6 +1,7 @@
 r"""The same directions as vector fields: training in continuous time.
 
-    d theta / dt = Delta(theta),        Delta = direction(tangent at theta, loss, y),
+    d theta / dt = Delta(theta),
+    Delta        = direction(tangent at theta, loss, y),
 
 the limit of :func:`nntk_lib.training.train` for small step sizes, t = k alpha. The gradient flow, the Gauss-Newton flow
 and the regularized Newton flow are integrated by the explicit Runge-Kutta methods of SciPy to a tolerance, or by
@@ -80,7 +81,8 @@ def flow(
     --------
     >>> from nntk_lib import Gradient, Shallow, interval
     >>> net, data = Shallow("tanh"), interval(8, frequencies=(1, 3))
-    >>> path = flow(net, net.init(200, 1, rng=0), data, Gradient(), [0.0, 1.0, 2.0])
+    >>> theta = net.init(200, 1, rng=0)
+    >>> path = flow(net, theta, data, Gradient(), [0.0, 1.0, 2.0])
     >>> bool(np.all(np.diff(path.loss) < 0)), path.times.tolist()
     (True, [0.0, 1.0, 2.0])
     """

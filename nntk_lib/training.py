@@ -1,6 +1,7 @@
 """One training loop for every network, loss and direction.
 
-    theta_{k+1} = theta_k + alpha Delta_k,        Delta_k = direction(tangent at theta_k, loss, y)
+    theta_{k+1} = theta_k + alpha Delta_k,
+    Delta_k     = direction(tangent at theta_k, loss, y)
 
 An epoch passes once over the batches, or takes one step on all samples. What is to be known afterwards is recorded once
 an epoch, from the parameters and the tangent on all samples; the tangent of the last evaluation is handed to the next
@@ -159,7 +160,8 @@ def train(
     --------
     >>> from nntk_lib import Newton, Shallow, interval
     >>> net, data = Shallow("tanh"), interval(8, frequencies=(1, 3))
-    >>> history = train(net, net.init(2000, 1, rng=0), data, Newton(0.3), 3, record={"outputs": outputs})
+    >>> theta, record = net.init(2000, 1, rng=0), {"outputs": outputs}
+    >>> history = train(net, theta, data, Newton(0.3), 3, record=record)
     >>> bool(np.all(np.diff(history.loss) < 0)), history["outputs"].shape
     (True, (4, 8))
     """

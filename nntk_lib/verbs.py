@@ -3,7 +3,9 @@ r"""The formulas in one call each, as a chapter writes them.
 Every function is a line over ``net.at(theta, X)``, the tangent of the network at a point, and where a loss enters it is
 the mean square of the Newton paper, equation (2), with the residual r = f - y:
 
-    L = 1/(2n) sum_j r_j^2,        grad L = J^T r / n,        Hess L = J^T J / n + (1/n) sum_j r_j Hess f(x_j).
+    L      = 1/(2n) sum_j r_j^2,
+    grad L = J^T r / n,
+    Hess L = J^T J / n + (1/n) sum_j r_j Hess f(x_j).
 
 They serve every network with a tangent; those with second derivatives, a
 :class:`~nntk_lib.networks.shallow.spec.Shallow` one. Code that needs two of them at one point takes the tangent, which

@@ -1,8 +1,10 @@
 r"""Labels that something small has made: a teacher network, ridge functions, one direction, a product of signs.
 
-    teacher      y = (1/M) sum_i c_i sigma(w_i . x),         Arbel et al. (2023), Section 5.1
+    teacher      y = (1/M) sum_i c_i sigma(w_i . x),
+                 Arbel et al. (2023), Section 5.1
     ridges       y = sum_k sin(v_k . x + p_k) / sqrt(K/2)
-    single index y = phi(theta . x) + noise,                 Cayci (2024) (85)
+    single index y = phi(theta . x) + noise,
+                 Cayci (2024) (85)
     signs        y = sign(x_1 x_2)
 
 The law (c, w, v, p, theta) is drawn from the seed ``task``, the samples and the noise from ``rng``.
@@ -67,7 +69,9 @@ def teacher_student(
     Examples
     --------
     >>> from nntk_lib.networks.shallow.spec import Shallow
-    >>> data = teacher_student(20, 3, 5, rng=0, act="relu", scale="width", task=7)
+    >>> data = teacher_student(
+    ...     20, 3, 5, rng=0, act="relu", scale="width", task=7
+    ... )
     >>> f = Shallow("relu", beta=1.0, bias=False).at(data.teacher, data.X).f
     >>> bool(abs(f - data.y).max() < 1e-15)
     True

@@ -2,12 +2,17 @@ r"""The manifold of functions: outputs f(theta) in R^N, N samples and outputs, a
 
 With the Jacobian J of a network at theta and its singular values, J = Q diag(s) V^T,
 
-    tangent space      range J,  with the orthonormal basis Q and the projector Pi = Q Q^T, Cayci (21)
-    metric             <J v, J w>, the matrix J^T J in the parameters
-    second fundamental form     II(v, w) = (I - Pi) D^2 f [v, w], of parameter velocities v, w
-    geodesics          theta'' = -J^+ D^2 f [theta', theta'],        J^+ = V diag(1/s) Q^T
-    gradient of a loss L        Pi g,  g = dL/df, Cayci (26): Gauss-Newton flow is f' = -Pi g
-    Hessian of L       u . H u + g . II(u, u) for unit vectors u = J v of the tangent space, H = d^2 L/df^2
+    tangent space            range J,  with the orthonormal basis Q and the
+                             projector Pi = Q Q^T, Cayci (21)
+    metric                   <J v, J w>, the matrix J^T J in the parameters
+    second fundamental form  II(v, w) = (I - Pi) D^2 f [v, w],
+                             of parameter velocities v, w
+    geodesics                theta'' = -J^+ D^2 f [theta', theta'],
+                             J^+ = V diag(1/s) Q^T
+    gradient of a loss L     Pi g,  g = dL/df, Cayci (26):
+                             Gauss-Newton flow is f' = -Pi g
+    Hessian of L             u . H u + g . II(u, u),  H = d^2 L/df^2,
+                             for unit vectors u = J v of the tangent space
 
 (Cayci 2024, Section 4). With fewer parameters than outputs, P < N, this is a surface of dimension P at most. Otherwise
 it fills a neighbourhood of f as soon as J has rank N: then there is no normal direction, II = 0, and geodesics are
@@ -178,9 +183,11 @@ def tangent_space(at: Tangent, rtol: float | None = None) -> TangentSpace:
     --------
     >>> import numpy as np
     >>> from nntk_lib.networks.shallow.spec import Shallow
-    >>> net, X = Shallow("tanh", bias=False), np.linspace(-1, 1, 12).reshape(6, 2)
+    >>> net = Shallow("tanh", bias=False)
+    >>> X = np.linspace(-1, 1, 12).reshape(6, 2)
     >>> space = tangent_space(net.at(net.init(m=1, d=2, rng=0), X))
-    >>> space.dimension, space.is_open, tangent_space(net.at(net.init(m=5, d=2, rng=0), X)).is_open
+    >>> wider = tangent_space(net.at(net.init(m=5, d=2, rng=0), X))
+    >>> space.dimension, space.is_open, wider.is_open
     (3, False, True)
     """
     J = jacobian_matrix(at)

@@ -5,8 +5,10 @@ weights become independent Gaussian processes with covariances S_l, and its tang
 Gabriel and Hongler 2018). With u(x) the samples as the first layer sees them, a the gain, and (p, q) normal with the
 covariance of z_{l-1} at two samples,
 
-    S_0 = u(x) . u(x'),         S_l = a E[sigma(p) sigma(q)],        D_l = a E[sigma'(p) sigma'(q)],      l = 1 .. L,
-    T_0 = S_0,                  T_l = T_{l-1} D_l + S_l,             K = omega^2 T_L,
+    S_0 = u(x) . u(x'),              T_0 = S_0,
+    S_l = a E[sigma(p) sigma(q)],    D_l = a E[sigma'(p) sigma'(q)],
+    T_l = T_{l-1} D_l + S_l,         l = 1 .. L,
+    K   = omega^2 T_L,
 
 a term S_l being left out where layer l is frozen. With the gain 1 / E[sigma(z)^2] and samples of unit length the
 diagonals of all S_l are 1.

@@ -2,13 +2,14 @@ r"""Training in function space: the deterministic limit of infinitely wide netwo
 
 On the samples the residual r_k = g_k - y obeys a linear recursion, Riedl et al. (16),
 
-    Newton, Gauss-Newton   r_{k+1} = r_k - alpha K r_k,   K = A (A + gamma I)^{-1},
+    Newton, Gauss-Newton   r_{k+1} = r_k - alpha K r_k,
+                           K       = A (A + gamma I)^{-1},
     gradient descent       r_{k+1} = r_k - eta A r_k,
     gradient flow          r'(t)   = - eta A r(t),        sampled at t = k,
 
 so in an eigenvector of A with eigenvalue lambda it is multiplied, a step, by
 
-    1 - alpha lambda / (lambda + gamma),      1 - eta lambda,      exp(-eta lambda).
+    1 - alpha lambda / (lambda + gamma),    1 - eta lambda,    exp(-eta lambda).
 
 With alpha = 1 Newton's factor is gamma / (lambda + gamma): k steps are k-times iterated Tikhonov regularization, while
 gradient descent is Landweber iteration. These factors, and those of other methods, are the objects of
@@ -161,7 +162,8 @@ def trajectory(
 
     Examples
     --------
-    >>> path = trajectory(np.diag([1.0, 0.1]), [1.0, 1.0], steps=2, method="newton", gamma=0.1)
+    >>> A, y = np.diag([1.0, 0.1]), [1.0, 1.0]
+    >>> path = trajectory(A, y, steps=2, method="newton", gamma=0.1)
     >>> path.residual[1].round(4).tolist()
     [-0.0909, -0.5]
     """

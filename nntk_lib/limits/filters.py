@@ -8,11 +8,16 @@ function s of the kernel A. On an eigenvector with eigenvalue lambda the residua
 After k steps from zero the outputs are (1 - factor^k) y: what regularization theory calls the *filter* of the method
 (Engl, Hanke, Neubauer 1996). The methods of this book are
 
-    Tikhonov     gain = alpha / (lambda + gamma)          Newton and Gauss-Newton, Riedl et al. (14), Cai et al. (11)
-    Landweber    gain = eta                               gradient descent
-    Flow         factor = exp(-t lambda / (a + b lambda)) gradient flow (1, 0); Cayci (6) with (rho, 1 - rho)
-    Cutoff       factor = 0 for lambda >= threshold, else 1      truncated eigenvalues
-    Iterated     factor = factor_0^k                      k steps as one
+    Tikhonov     gain   = alpha / (lambda + gamma)
+                 Newton and Gauss-Newton, Riedl et al. (14), Cai et al. (11)
+    Landweber    gain   = eta
+                 gradient descent
+    Flow         factor = exp(-t lambda / (a + b lambda))
+                 gradient flow (1, 0); Cayci (6) with (rho, 1 - rho)
+    Cutoff       factor = 0 for lambda >= threshold, else 1
+                 truncated eigenvalues
+    Iterated     factor = factor_0^k
+                 k steps as one
 
 One Tikhonov step with alpha = 1 is Tikhonov regularization, k are iterated Tikhonov regularization.
 """

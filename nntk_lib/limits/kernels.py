@@ -2,7 +2,8 @@ r"""Kernels of infinitely wide networks.
 
 The tangent kernel of the Newton paper, equation (15), with the factor 1/n of the loss inside:
 
-    A_jl = (1/n) ( E[sigma(w.x_j) sigma(w.x_l)] + E[c^2] E[sigma'(w.x_j) sigma'(w.x_l)] x_j.x_l ),
+    A_jl = (1/n) ( E[sigma(w.x_j) sigma(w.x_l)]
+                   + E[c^2] E[sigma'(w.x_j) sigma'(w.x_l)] x_j.x_l ),
 
 and the Newton neural tangent kernel (14), K = A (A + gamma I)^{-1}. The two Gaussian expectations are the *dual
 activations* of sigma and sigma'. They have closed forms for erf (Williams 1997), ReLU (Cho and Saul 2009) and sine;

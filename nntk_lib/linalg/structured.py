@@ -1,6 +1,7 @@
 r"""Block-diagonal plus low-rank matrices, and the only home of the push-through identity.
 
-    M = D + U^T U,    D = diag(D_1, ..., D_m) with blocks p x p,    U of shape (rank, m p).
+    M = D + U^T U,    D = diag(D_1, ..., D_m) with blocks p x p,
+                      U of shape (rank, m p).
 
 For invertible D the push-through identity moves the inverse from size m p to size rank:
 
@@ -86,7 +87,8 @@ class BlockDiagPlusLowRank:
     Examples
     --------
     >>> import numpy as np
-    >>> M = BlockDiagPlusLowRank.from_arrays(np.stack([np.eye(2)] * 3), np.ones((1, 3, 2)))
+    >>> blocks, U = np.stack([np.eye(2)] * 3), np.ones((1, 3, 2))
+    >>> M = BlockDiagPlusLowRank.from_arrays(blocks, U)
     >>> M
     BlockDiagPlusLowRank(3 blocks 2 x 2 + rank 1, order 6)
     >>> b = np.arange(6.0).reshape(3, 2)

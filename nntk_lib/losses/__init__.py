@@ -8,9 +8,12 @@ every sample for itself: it is diagonal, or a block for every sample where outpu
 because then (b J^T H J + a I) delta = -J^T g becomes the symmetric delta = -J^T R (b R^T J J^T R + a I)^{-1} q. With H
 and g themselves, the system is not symmetric and loses digits, or H has to be invertible. With r = f - y:
 
-    squares         R = n^{-1/2},                              q = n^{-1/2} r,
-    logistic        R = (n s(f) s(-f))^{1/2},                  q = -n^{-1/2} y e^{-y f/2},                s the sigmoid,
-    cross-entropy   R = (diag(p)^{1/2} - p p^{1/2 T}) n^{-1/2},   q = (p - y) p^{-1/2} n^{-1/2},          p the softmax,
+    squares         R = n^{-1/2},
+                    q = n^{-1/2} r,
+    logistic        R = n^{-1/2} (s(f) s(-f))^{1/2},
+                    q = -n^{-1/2} y e^{-y f/2},        s the sigmoid,
+    cross-entropy   R = (diag(p)^{1/2} - p p^{1/2 T}) n^{-1/2},
+                    q = (p - y) p^{-1/2} n^{-1/2},     p the softmax,
 
 per sample, where p p^{1/2 T} is the outer product of p and of its entrywise root. Nothing is divided that may vanish: q
 comes from logarithms of probabilities, so both factors are right to rounding until outputs differ by about 1400, where

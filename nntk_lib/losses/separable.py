@@ -82,7 +82,8 @@ class Square(_Separable):
     Examples
     --------
     >>> import numpy as np
-    >>> Square().value(np.array([1.0, 3.0]), np.zeros(2)), Square("sum").value(np.array([1.0, 3.0]), np.zeros(2))
+    >>> f, y = np.array([1.0, 3.0]), np.zeros(2)
+    >>> Square().value(f, y), Square("sum").value(f, y)
     (2.5, 5.0)
     """
 

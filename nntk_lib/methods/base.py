@@ -3,7 +3,9 @@ r"""What every training method hands back, and what it must look like.
 A *direction* takes a network at a point, a loss and the targets, and says where to go: delta, in the shape of theta. It
 also says what it expects. Along theta + t delta the loss changes by
 
-    model(t) = t slope + t^2/2 curvature,        slope = grad L . delta,        curvature = delta . B delta,
+    model(t)  = t slope + t^2/2 curvature,
+    slope     = grad L . delta,
+    curvature = delta . B delta,
 
 where B is the method's own model of the second derivative of the loss: the Hessian for Newton, J^T H J for
 Gauss-Newton, nothing for the gradient. The damping is not part of the model, it only keeps delta where the model can be

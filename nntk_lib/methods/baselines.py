@@ -3,21 +3,25 @@ r"""The rivals: momentum, Adam and K-FAC.
 They move in parameter space at raw learning rates (no kernel scale), as everybody's code does. Their memory is the
 state of the last step. With g_k = grad L(theta_k), momentum mu and rate eta,
 
-    Momentum    v_k = mu v_{k-1} + g_k,        delta = -eta v_k,  or  -eta (g_k + mu v_k) in Nesterov's form,
-    Adam        delta = -eta (m_k / (1 - b1^k)) / ((v_k / (1 - b2^k))^{1/2} + eps),
+    Momentum    v_k   = mu v_{k-1} + g_k,
+                delta = -eta v_k,  or  -eta (g_k + mu v_k) in Nesterov's form,
+    Adam        delta = -eta (m_k / (1 - b1^k))
+                        / ((v_k / (1 - b2^k))^{1/2} + eps),
 
 with m_k = b1 m_{k-1} + (1 - b1) g_k and v_k = b2 v_{k-1} + (1 - b2) g_k^2 (Kingma and Ba 2015).
 
 K-FAC (Martens and Grosse 2015) replaces the block of J^T H J that belongs to the weights W of a layer by a Kronecker
 product. A layer with inputs a_j and back-propagated outputs D_j, one column for an output c, has the block
 
-    sum_j (D_j H_j D_j^T) (x) (a_j a_j^T)  ~  S (x) A,       S = sum_j D_j H_j D_j^T,       A = (1/n) sum_j a_j a_j^T,
+    sum_j (D_j H_j D_j^T) (x) (a_j a_j^T)  ~  S (x) A,
+    S = sum_j D_j H_j D_j^T,       A = (1/n) sum_j a_j a_j^T,
 
 which is exact if the two factors do not vary together from sample to sample. The inverse of a Kronecker product is the
 product of the inverses, and a damping that is to leave it one is shared between the factors, Section 6.3:
 
-    delta_W = -(S + lambda^{1/2} / pi I)^{-1} (grad_W L) (A + pi lambda^{1/2} I)^{-1},
-    pi^2 = (tr A / dim A) / (tr S / dim S).
+    delta_W = -(S + lambda^{1/2} / pi I)^{-1} (grad_W L)
+               (A + pi lambda^{1/2} I)^{-1},
+    pi^2    = (tr A / dim A) / (tr S / dim S).
 
 S uses the exact Hessian of the loss and all outputs, where other codes draw labels: the step is deterministic.
 """

@@ -2,18 +2,24 @@ r"""Damping: two numbers, and the rules that choose them.
 
 Every damped Gauss-Newton method of the book solves one system, in sample space or in parameter space,
 
-    (b R^T K R + a I) z = q,  delta = -J^T R z,        or        (b J^T H J + a I) delta = -grad L,
+    (b R^T K R + a I) z = q,  delta = -J^T R z,        or
+    (b J^T H J + a I) delta = -grad L,
 
 with K = J J^T, H = R R^T and grad L = J^T R q. The papers differ in (a, b) only. Since the loss carries its own 1/n, H
 does, and no damping is ever multiplied by n or by a power of m, with one exception: the gamma of the Newton paper is
 made for the limit kernel, and :class:`Gamma` brings it to the network at hand.
 
-    rule                  (a, b)
-    Constant(a, b)        as given                                      Cai (11): a = alpha, b = lambda
-    Gamma(gamma)          (gamma m^{1 - 2 beta}, 1)                     Riedl et al. (4)
-    Smallest(alpha)       (max(alpha lambda, floor), 1)                 Arbel (5), lambda the smallest eigenvalue of K
-    Convex(r)             (rho, 1 - rho), rho = r lambda/(1 + r lambda) Cayci (7), (14), (16), (17)
-    GainRatio()           (raised or lowered by the last step, 1)       Levenberg, Marquardt
+    rule               (a, b)
+    Constant(a, b)     as given
+                       Cai (11): a = alpha, b = lambda
+    Gamma(gamma)       (gamma m^{1 - 2 beta}, 1)
+                       Riedl et al. (4)
+    Smallest(alpha)    (max(alpha lambda, floor), 1)
+                       Arbel (5), lambda the smallest eigenvalue of K
+    Convex(r)          (rho, 1 - rho), rho = r lambda/(1 + r lambda)
+                       Cayci (7), (14), (16), (17)
+    GainRatio()        (raised or lowered by the last step, 1)
+                       Levenberg, Marquardt
 
 A rule is called with the spectrum of the matrix, the tangent and the last step, so it needs no memory of its own.
 """

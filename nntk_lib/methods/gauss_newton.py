@@ -25,7 +25,8 @@ that of Arbel's experiments and of natural gradients, -J^T (b K + a I)^{-1} g.
 
 What a step promises is computed without cancellation. With u = R^T K R z, of which R^T J delta = -u,
 
-    curvature = |R^T J delta|^2 = |u|^2,        slope = -q . u = -(b |u|^2 + a |delta|^2),
+    curvature = |R^T J delta|^2 = |u|^2,
+    slope     = -q . u = -(b |u|^2 + a |delta|^2),
 
 a sum of two terms of one sign for every damping.
 """

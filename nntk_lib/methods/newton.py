@@ -2,7 +2,8 @@ r"""The exact regularized Newton step.
 
 For a loss with gradient g and Hessian R R^T with respect to the outputs, g = R q, and S = sum_j g_j Hess f_j,
 
-    (Hess L + a I) Delta = - grad L,           Hess L = J^T R R^T J + S,          grad L = J^T R q,
+    (Hess L + a I) Delta = - grad L,
+    Hess L = J^T R R^T J + S,          grad L = J^T R q,
 
 equations (3), (4) of the Newton paper with a = gamma m^{1 - 2 beta}, R = I / sqrt n, q = r / sqrt n. The push-through
 identity turns it into formula (8): with D = S + a I and B = R^T J D^{-1} J^T R,

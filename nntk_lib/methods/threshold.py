@@ -2,7 +2,8 @@ r"""From which regularization on are the blocks of Newton's system positive defi
 
 The blocks of D = S + shift I, scaled as in equation (50) of the Newton paper, are
 
-    Dtilde^i = gamma I + m^{beta - 1} sum_j a_j Htilde_j^i,         a = r / n for the mean square,
+    Dtilde^i = gamma I + m^{beta - 1} sum_j a_j Htilde_j^i,
+    a        = r / n for the mean square,
 
 so that they are all positive definite exactly when gamma exceeds
 
@@ -91,9 +92,12 @@ class AboveThreshold:
     --------
     >>> from nntk_lib import Newton, interval, train
     >>> net, data = Shallow("tanh"), interval(8, frequencies=(1,))
-    >>> history = train(net, net.init(500, 1, rng=0), data, Newton(AboveThreshold()), 16)
-    >>> bool(history.loss[-1] < 1e-2 * history.loss[0]), all(step.is_descent for step in history.steps)
-    (True, True)
+    >>> theta = net.init(500, 1, rng=0)
+    >>> history = train(net, theta, data, Newton(AboveThreshold()), 16)
+    >>> bool(history.loss[-1] < 1e-2 * history.loss[0])
+    True
+    >>> all(step.is_descent for step in history.steps)
+    True
     """
 
     tau: float = 2.0
@@ -144,7 +148,8 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
     >>> X = np.linspace(-1, 1, 8)[:, None]
     >>> net, y = Shallow("tanh"), np.sin(3 * X[:, 0])
     >>> theta = net.init(m=1000, d=1, rng=0)
-    >>> exact, bound = (safe_gamma(net, theta, X, y, how) for how in ("eigenvalues", "bound"))
+    >>> exact = safe_gamma(net, theta, X, y, "eigenvalues")
+    >>> bound = safe_gamma(net, theta, X, y, "bound")
     >>> 0 < exact < bound
     True
     """

@@ -1,6 +1,8 @@
 r"""Fully connected networks of any depth.
 
-    a_0 = u(x),    z_l = W_l a_l,    a_{l+1} = sqrt(a / m_{l+1}) sigma(z_l)  for l = 0 .. L - 1,    f = omega W_L a_L,
+    a_0     = u(x),
+    a_{l+1} = sqrt(a / m_{l+1}) sigma(z_l),  z_l = W_l a_l,  for l = 0 .. L - 1,
+    f       = omega W_L a_L,
 
 with L hidden layers of widths m_1 .. m_L, standard normal initial weights, and the *gain* a = 1 / E[sigma(z)^2], z
 standard normal, which keeps the mean square of sigma at 1 from layer to layer. u(x) is the sample, with the constant 1

@@ -5,7 +5,7 @@ In the notation of :mod:`nntk_lib.networks.deep`, with the rows of A_l the input
 **Gram matrix.** Let delta_l = df_c/dz_l, one row a sample and output, by back-propagation sample by sample. The
 gradient of f_c with respect to W_l is the outer product of delta_l and a_l, so that
 
-    J J^T = sum_l (Delta_l Delta_l^T) o (A_l A_l^T),        o = entrywise product,
+    J J^T = sum_l (Delta_l Delta_l^T) o (A_l A_l^T),    o = entrywise product,
 
 over the layers that train: Cai et al. (2019), Section 3.3, at any depth. Memory: the matrix, and the rows of A and
 Delta. With J it would be n C P numbers.
@@ -13,8 +13,10 @@ Delta. With J it would be n C P numbers.
 **Second derivative.** With dz_l(v) the derivative of z_l along v, W_l(v) the layer l of v, and likewise for a_l, the
 product rule gives
 
-    ddz_l = W_l dda_l + W_l(v) da_l(w) + W_l(w) da_l(v),
-    dda_{l+1} = sqrt(a / m_{l+1}) (sigma''(z_l) dz_l(v) dz_l(w) + sigma'(z_l) ddz_l),      dda_0 = 0.
+    ddz_l     = W_l dda_l + W_l(v) da_l(w) + W_l(w) da_l(v),
+    dda_{l+1} = sqrt(a / m_{l+1})
+                (sigma''(z_l) dz_l(v) dz_l(w) + sigma'(z_l) ddz_l),
+    dda_0     = 0.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ Run it without arguments:
 It needs about ten minutes and one core. A row of the table is one protocol, one beta and one width: the mean over the
 seeds, and its standard error, of the largest Euclidean norm over the steps 0, ..., STEPS of each part of
 
-    f_k - g_k = start + sampling + curvature + drift + remainder        (nntk_lib.theory.path_error),
+    f_k - g_k = start + sampling + curvature + drift + remainder
+                (nntk_lib.theory.path_error),
 
 of moving = curvature + drift + remainder, of rest = moving + sampling, and of the total. The protocols:
 

@@ -5,9 +5,13 @@ The constants C_J and C_H of :mod:`nntk_lib.networks.shallow.curvature` bound th
 from gamma. Along a path the three numbers bound one another, which is Lemma 9 with all its constants: as long as eps_k
 < gamma,
 
-    u_k     = m^{beta - 1} C_J(c_k)^{1/2} R_k / (sqrt n (gamma - eps_k))        bounds every |Delta_k^i|,
-    c_{k+1} = c_k + alpha u_k                                                   bounds every |c_{k+1}^i|,
-    R_{k+1} = R_k + alpha^2 m^{beta - 1} C_H(c_k) R_k^2 / (8 sqrt n (gamma - eps_k))      bounds |r_{k+1}|.
+    u_k     = m^{beta - 1} C_J(c_k)^{1/2} R_k / (sqrt n (gamma - eps_k))
+              bounds every |Delta_k^i|,
+    c_{k+1} = c_k + alpha u_k
+              bounds every |c_{k+1}^i|,
+    R_{k+1} = R_k + alpha^2 m^{beta - 1} C_H(c_k) R_k^2
+                    / (8 sqrt n (gamma - eps_k))
+              bounds |r_{k+1}|.
 
 The constants are those at the start of a step: with a = Delta c and t = x . Delta w the remainder of a neuron is
 c (sigma(z + t) - sigma(z) - sigma'(z) t) + a (sigma(z + t) - sigma(z)), which needs no bound of c after the step. The
@@ -85,7 +89,8 @@ def a_priori(
     Examples
     --------
     >>> import numpy as np
-    >>> bounds = a_priori(Shallow("tanh"), np.linspace(-1, 1, 8)[:, None], 10**8, 0.3, 3, residual=2.0, c_max=3**0.5)
+    >>> net, X = Shallow("tanh"), np.linspace(-1, 1, 8)[:, None]
+    >>> bounds = a_priori(net, X, 10**8, 0.3, 3, residual=2.0, c_max=3**0.5)
     >>> bounds.update.shape, bool(bounds.residual[-1] < 2.1)
     ((3,), True)
     """

@@ -110,8 +110,10 @@ def path_error(
     Examples
     --------
     >>> net, X = Shallow("tanh"), np.linspace(-1, 1, 6)[:, None]
-    >>> error = path_error(net, net.init(2000, 1, rng=0), X, X[:, 0] ** 2, gamma=0.3, steps=3)
-    >>> parts = error.start + error.sampling + error.curvature + error.drift + error.remainder
+    >>> theta, y = net.init(2000, 1, rng=0), X[:, 0] ** 2
+    >>> error = path_error(net, theta, X, y, gamma=0.3, steps=3)
+    >>> moving = error.curvature + error.drift + error.remainder
+    >>> parts = error.start + error.sampling + moving
     >>> bool(np.abs(parts - error.total).max() < 1e-13)
     True
     """

@@ -2,7 +2,8 @@ r"""The wall from below: how deep the deepest block lies.
 
 With the residual fixed, the scaled blocks are gamma I + m^{beta - 1} M(c, w) with
 
-    M(c, w) = (1/n) sum_j r_j [[0, sigma' x_j^T], [sigma' x_j, c sigma'' x_j x_j^T]]      at w . x_j,
+    M(c, w) = (1/n) sum_j r_j [[ 0,          sigma' x_j^T        ],
+                               [ sigma' x_j, c sigma'' x_j x_j^T ]]  at w . x_j,
 
 so that m^{1 - beta} gamma* tends to kappa(r) = max over the neurons that a start can draw of -lambda_min(M(c, w)). The
 block is linear in c, so its depth is convex there and the ends of the law of c suffice; over w there are local maxima,
@@ -45,9 +46,10 @@ def wall_constant(
     Examples
     --------
     >>> import numpy as np
-    >>> x = np.linspace(-1, 1, 9)[:, None]
-    >>> kappa = wall_constant(Shallow("tanh"), x, np.sin(3 * x[:, 0]))
-    >>> bool(kappa >= wall_constant(Shallow("tanh"), x, np.sin(3 * x[:, 0]), starts=1, pool=4))
+    >>> net, x = Shallow("tanh"), np.linspace(-1, 1, 9)[:, None]
+    >>> r = np.sin(3 * x[:, 0])
+    >>> kappa = wall_constant(net, x, r)
+    >>> bool(kappa >= wall_constant(net, x, r, starts=1, pool=4))
     True
     """
     Z = net.inputs(X)

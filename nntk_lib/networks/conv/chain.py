@@ -2,11 +2,14 @@ r"""What a layer is, and how layers are put together.
 
 A layer maps the samples x, of shape (n, h, w, c), to y, sample by sample. With theta its parameters it has
 
-    forward(x, theta)         -> y, tape    the map, and what its derivatives need to know about x,
-    push(dx, v, theta, tape)  -> dy         (dy/dx) dx + (dy/dtheta) v,
-    pull(D, theta, tape)      -> E          (dy/dx)^T D,
-    grad(D, tape)             -> g          (dy/dtheta)^T D, summed over the samples,
-    gram(D, tape, form, memory) -> K        (dy/dtheta)^T D of every sample, and their inner products.
+    forward(x, theta)           -> y, tape  the map, and what its derivatives
+                                            need to know about x,
+    push(dx, v, theta, tape)    -> dy       (dy/dx) dx + (dy/dtheta) v,
+    pull(D, theta, tape)        -> E        (dy/dx)^T D,
+    grad(D, tape)               -> g        (dy/dtheta)^T D,
+                                            summed over the samples,
+    gram(D, tape, form, memory) -> K        (dy/dtheta)^T D of every sample,
+                                            and their inner products.
 
 D holds q signals a sample and has shape (n, q, shape of one y): the rows of the unit matrix where the Jacobian is
 wanted sample by sample (q outputs), or one weighted sum of them (q = 1) for J^T a. So no layer knows the loss, its

@@ -2,10 +2,12 @@ r"""Residual convolutional networks on images, as a chain of layers.
 
 With units u(x) = sqrt(a) sigma(a' norm(x) + b') of normalization and activation, and convolutions of 3 x 3 pixels,
 
-    x_0     = conv(X),
-    x       <- x + s conv(u(conv(u(x)))),    s = 1 / sqrt(number of blocks), block after block,
-    x       <- conv(pool(x))                 from one stage to the next, with other channels,
-    f       = W mean(u(x)) / sqrt(channels),
+    x_0  = conv(X),
+    x   <- x + s conv(u(conv(u(x)))),    s = 1 / sqrt(number of blocks),
+                                         block after block,
+    x   <- conv(pool(x))                 from one stage to the next,
+                                         with other channels,
+    f    = W mean(u(x)) / sqrt(channels),
 
 He et al. (2016), in the order of their identity mappings. All weights start standard normal and are divided by the root
 of their fan-in, so that J J^T itself has a limit as the channels grow. Normalization is by groups of channels (Wu and
@@ -48,9 +50,10 @@ class LayerCost(NamedTuple):
 class Residual:
     """Specification of a residual convolutional network on images of shape (h, w, c).
 
-    With channels (k_1, ..., k_S), B blocks a stage and C outputs it has
+    With channels (k_1, ..., k_S), B blocks a stage and C outputs it has ::
 
-        P = 9 c k_1 + sum_i 18 B k_i^2 + sum_{i>1} 9 k_{i-1} k_i + k_S C  (+ sum_i 4 B k_i + 2 k_S if affine)
+        P = 9 c k_1 + sum_i 18 B k_i^2 + sum_{i>1} 9 k_{i-1} k_i + k_S C
+            (+ sum_i 4 B k_i + 2 k_S if affine)
 
     parameters, of any image size.
 
@@ -226,7 +229,8 @@ class Residual:
 
         Examples
         --------
-        >>> [row.form for row in Residual(channels=(64, 128), blocks=1, groups=None).plan((8, 8, 3), n=128)]
+        >>> net = Residual(channels=(64, 128), blocks=1, groups=None)
+        >>> [row.form for row in net.plan((8, 8, 3), n=128)]
         ['folded', 'folded', 'folded', 'folded', 'folded', 'folded', 'ghost']
         """
         rows, shape = [], tuple(shape)

@@ -13,9 +13,9 @@ For a loss with gradient a and Hessian R R^T with respect to the outputs the Hes
 (36), (40), (41) with a = r / n and R = I / sqrt n. The first part couples all neurons but has rank at most n. That is
 the structure :mod:`nntk_lib.linalg.structured` solves with. Two constants bound it, with X = max_j |x_j|:
 
-    C_J = s0^2 + c_max^2 s1^2 X^2,        |J~^i|^2 <= n C_J,       Lemma 16,
-    C_H = s1 X + c_max s2 X^2,            |H~_j^i| <= C_H,         Lemma 18,
-    eps = m^{beta - 1} C_H sqrt n |a|,    gamma > eps suffices,    Lemmas 19, 20.
+    C_J = s0^2 + c_max^2 s1^2 X^2,       |J~^i|^2 <= n C_J,      Lemma 16,
+    C_H = s1 X + c_max s2 X^2,           |H~_j^i| <= C_H,        Lemma 18,
+    eps = m^{beta - 1} C_H sqrt n |a|,   gamma > eps suffices,   Lemmas 19, 20.
 """
 
 from __future__ import annotations
@@ -81,10 +81,11 @@ def structured(at, a: Array, R: Array | None = None, shift: float = 0.0) -> Bloc
 def curvature_product(net: Shallow, theta: Array, X: Array, a: Array, v: Array, b: Array, memory: int | None) -> Array:
     """S v + J^T b in one pass and without blocks, shape (m, p).
 
-    With z' = v_w . x_j its rows are, O(m n d) operations,
+    With z' = v_w . x_j its rows are, O(m n d) operations, ::
 
-        m^{-beta} sum_j ( sigma(z) b_j + sigma'(z) z' a_j ),
-        m^{-beta} sum_j ( c sigma'(z) b_j + (v_c sigma'(z) + c sigma''(z) z') a_j ) x_j.
+        m^{-beta} sum_j (sigma(z) b_j + sigma'(z) z' a_j),
+        m^{-beta} sum_j (c sigma'(z) b_j
+                         + (v_c sigma'(z) + c sigma''(z) z') a_j) x_j.
     """
     scale, n = len(theta) ** -net.beta, len(X)
     a, b, out = a * scale, b * scale, np.empty_like(theta)

@@ -2,14 +2,17 @@ r"""The Newton step of formula (8) where every block is positive definite, as fa
 
 With the output weight last, the block of a neuron and its Cholesky factor are, d being the number of inputs,
 
-    D = [[ M,   v ],     M = damping I + c m^{-beta} sum_j a_j sigma''(z_j) x_j x_j^T,     D = L L^T,
-         [ v^T, damping ]],  v = m^{-beta} sum_j a_j sigma'(z_j) x_j,
+    D = [[ M,   v       ],
+         [ v^T, damping ]] = L L^T,
+    M = damping I + c m^{-beta} sum_j a_j sigma''(z_j) x_j x_j^T,
+    v = m^{-beta} sum_j a_j sigma'(z_j) x_j,
 
 a being the gradient of the loss with respect to the outputs, r / n for the mean square.
 
 The columns of J^T are m^{-beta} (c sigma'(z_j) x_j, sigma(z_j)). With R = L^{-1}, lower triangular, the p rows of
 
-    U = R J^T:    m^{-beta} ( c sigma'(z_j) (R_a x_j) + [a = d] R_dd sigma(z_j) ),     a = 0, ..., d,
+    U = R J^T:    m^{-beta} ( c sigma'(z_j) (R_a x_j)
+                              + [a = d] R_dd sigma(z_j) ),    a = 0, ..., d,
 
 need one product R X^T; they are added to C = J D^{-1} J^T = sum over neurons of U^T U, p n^2 multiplications a neuron,
 which is most of the work. A second pass factors the blocks again and solves; keeping them would take p^2/2 floats a

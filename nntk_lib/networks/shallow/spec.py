@@ -152,8 +152,10 @@ class Shallow:
 
         Examples
         --------
-        >>> round(Shallow(beta=0.5).width_for(100, excess=10.0)), Shallow(beta=1.0).width_for(100, excess=10.0)
-        (10000, inf)
+        >>> round(Shallow(beta=0.5).width_for(100, excess=10.0))
+        10000
+        >>> Shallow(beta=1.0).width_for(100, excess=10.0)
+        inf
         """
         powers = math.log(excess) / (1 - self.beta) if self.beta < 1 else math.inf
         return m * math.exp(powers) if powers < 600 else math.inf

@@ -4,13 +4,14 @@ With S = sigma(X W^T), B = sigma'(X W^T) diag(c), both of shape (n, m), the Jaco
 of neuron i and scaled by m^{-beta}, the rows (sigma(z), c_i sigma'(z) x_j^T), z = w_i . x_j, equations (33) to (35) of
 the Newton paper. It factors over neurons and, within a neuron, over (sample) x (input):
 
-    J J^T = m^{-2 beta} ( S S^T + (B B^T) o (X X^T) ),          o = entrywise product,
+    J J^T = m^{-2 beta} ( S S^T + (B B^T) o (X X^T) ),    o = entrywise product,
     J^T a = m^{-beta} ( S^T a,  (B o a 1^T)^T X ),
 
 in O(n^2 m) time. The matrix is the Gram matrix of Cai et al. (21) with both layers trained; m^{2 beta - 1} J J^T / n
 tends to the kernel (15) of the Newton paper. Neurons meet only in the sum over i, so the second derivative is
 
-    D^2 f_j [v, w] = m^{-beta} sum_i ( v_c sigma'(z) z_w + w_c sigma'(z) z_v + c sigma''(z) z_v z_w ),
+    D^2 f_j [v, w] = m^{-beta} sum_i ( v_c sigma'(z) z_w + w_c sigma'(z) z_v
+                                       + c sigma''(z) z_v z_w ),
 
 with z_v = v_w . x_j. Every pass sums over slices of the neuron axis within the memory budget of the tangent.
 """
