@@ -1,6 +1,6 @@
 # make book   set up and build the book         make test   set up and run every test
 # make serve  serve the built book locally      make clean  remove what was built
-# make pdf    the book as a PDF                 make rehearsal  every chapter as readers run it elsewhere
+# make pdf    the book as a PDF                 make rehearsal  every chapter elsewhere, every fault
 # make bench  measure the library and its peers (20 minutes; leave the machine idle)
 # make constraints  write the newest versions, to be tested, to .ci/constraints.txt
 .PHONY: book test serve pdf rehearsal bench constraints clean
@@ -27,6 +27,7 @@ test: .venv/installed
 	$(IN)pytest book tests/book tests/site tests/live -n auto --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
 rehearsal: .venv/installed
+	$(IN)python tests/mutants
 	NNTK_REHEARSAL=all $(IN)pytest tests/live
 
 # The suite takes OPENBLAS_NUM_THREADS, and every other OPENBLAS_ variable, from the processes that it times.

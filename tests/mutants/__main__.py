@@ -1,4 +1,7 @@
-"""What the mutant of a name is noticed by, as JSON; without a mutant (an empty name), what some claims say."""
+"""What a mutant is noticed by: with a name, that one, as JSON; without, all of them, into ``book/faults.json``.
+
+An empty name is the right library; claims after a name take the place of the mutant's own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 import warnings
 
 import pytest
-from mutants import MUTANTS
+from mutants import MUTANTS, record
 from mutants.machine import failure_of, install
 from sources import BOOK, ROOT
 
@@ -34,4 +37,7 @@ def main(name: str, *claims: str) -> None:
     print(json.dumps(found))
 
 
-main(*sys.argv[1:])
+if sys.argv[1:]:
+    main(*sys.argv[1:])
+elif missed := record.record_all(MUTANTS):
+    sys.exit(f"not noticed by all that should: {missed}")

@@ -20,7 +20,7 @@ FAULTS = [
     (
         "output weights lost in C_J",
         ("networks.shallow.curvature:jacobian_constant", "c_max * s1", "0 * s1"),
-        ["newton/equation-1-any-method", "newton/equation-1-movement"],
+        ["newton/equation-1-any-method", "newton/equation-1-movement", "newton/lemma-16", "newton/lemma-22"],
     ),
     (
         "second derivative of tanh off by a thousandth",
@@ -37,6 +37,16 @@ FAULTS = [
         ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 1.02"),
         ["arbel/equation-3", "cai/equation-12"],
     ),
+    (
+        "gradient steps two percent too short",
+        ("methods.gauss_newton:Gradient.__call__", "rate = self.eta *", "rate = 0.98 * self.eta *"),
+        ["arbel/appendix-a1"],
+    ),
+    (
+        "skewed output weights drawn without skewness",
+        ("networks.shallow.spec:Shallow.init", "< 0.2, 2.0, -0.5", "< 0.5, 1.0, -1.0"),
+        ["arbel/appendix-a1-order"],
+    ),
     # chapter 1.2
     (
         "second term of the limit kernel three percent too large",
@@ -46,7 +56,13 @@ FAULTS = [
     (
         "kernel scale lost from the width",
         ("networks.shallow.spec:Shallow.width_scale", "m ** (2 * self.beta - 1)", "1.0"),
-        ["newton/equation-15-movement"],
+        [
+            "newton/equation-15-movement",
+            "newton/figure-2a",
+            "newton/theorem-10-growth",
+            "newton/section-3-gauss-newton",
+            "newton/section-3-batches",
+        ],
     ),
     (
         "limit kernel off in the twelfth digit",
@@ -61,7 +77,7 @@ FAULTS = [
     (
         "half of the second derivative lost in C_H",
         ("networks.shallow.curvature:curvature_constant", "c_max * s2 * radius**2", "0.5 * c_max * s2 * radius**2"),
-        ["newton/remark-5-finite-step"],
+        ["newton/remark-5-finite-step", "newton/lemma-25", "newton/lemma-17"],
     ),
     (
         "gradient step twice as long",
@@ -127,7 +143,36 @@ FAULTS = [
         ("reference.trust_region:trust_region", ".real.max()", ".real.min()"),
         ["newton/trust-region-solver"],
     ),
+    # chapter 2.1
+    (
+        "gradient of the input weights a thousandth too large",
+        ("networks.shallow.tangent:ShallowTangent.vjp", "ds @ aX", "1.001 * (ds @ aX)"),
+        ["newton/equation-32", "newton/lemma-21"],
+    ),
+    (
+        "output weight of the neighbour in a gradient",
+        (
+            "networks.shallow.tangent:ShallowTangent.vjp",
+            "np.multiply(self.theta[part, :1],",
+            "np.multiply(np.roll(self.theta[part, :1], 1),",
+        ),
+        ["newton/figure-3"],
+    ),
+    (
+        "border of the curvature blocks two percent too large",
+        ("networks.shallow.curvature:blocks_of", "(ds * a) @ X", "(1.02 * ds * a) @ X"),
+        ["newton/lemma-18", "newton/lemma-24", "newton/negative-eigenvalues"],
+    ),
     # chapter 2.2
+    (
+        "step by the form for arbitrary right-hand sides",
+        (
+            "methods.newton:_finish",
+            "-blocks.solve_range(reduction, times(R, z))",
+            "-at.structured(times(R, q), R, reduction.shift).solve(at.vjp(times(R, q)))",
+        ),
+        ["newton/equation-8-rounding"],
+    ),
     (
         "sign of the residual curvature in products",
         ("networks.shallow.curvature:curvature_product", "a, b, out = a * scale", "a, b, out = -a * scale"),
@@ -181,7 +226,7 @@ FAULTS = [
     (
         "filter of Newton with another gamma",
         (FACTOR, "(lam + self.gamma)", "(lam + 1.03 * self.gamma)"),
-        ["newton/tikhonov", "newton/equation-16"],
+        ["newton/tikhonov", "newton/equation-16", "newton/section-3-linear-rate"],
     ),
     (
         "Newton step half as long",
@@ -191,7 +236,7 @@ FAULTS = [
     (
         "Newton step a hundredth too long",
         (FINISH, "delta = -blocks", "delta = -1.01 * blocks"),
-        ["newton/residual-gamma"],
+        ["newton/residual-gamma", "newton/gamma-order"],
     ),
     (
         "directional derivative a thousandth short",
@@ -212,7 +257,7 @@ FAULTS = [
     (
         "curvature level lost in the bound of an update",
         ("theory.a_priori:_recursion", "R[-1] / (gamma - eps))", "R[-1] / gamma)"),
-        ["newton/lemma-9"],
+        ["newton/lemma-9", "newton/equation-20-path"],
     ),
     # chapter 2.5
     ("drift counted as sampling", ("theory.path_error:path_error", "if k == 0:", "if True:"), ["newton/theorem-7"]),
@@ -224,7 +269,7 @@ FAULTS = [
     (
         "a Newton kernel with another gamma",
         ("methods.newton:newton_kernel", 'positive("gamma", gamma) /', '1.05 * positive("gamma", gamma) /'),
-        ["newton/lemma-30"],
+        ["newton/lemma-30", "newton/corollary-11-one-width"],
     ),
     (
         "an interval that leaves out the scatter",
@@ -240,6 +285,48 @@ FAULTS = [
         "uniform weights that are not centred",
         ("networks.shallow.spec:Shallow.init", "rng.uniform(-C_MAX, C_MAX", "rng.uniform(-0.5 * C_MAX, C_MAX"),
         ["newton/theorem-7-symmetry"],
+    ),
+    # chapter 2.6
+    (
+        "constant 1 of the samples lost from their length",
+        ("networks.shallow.curvature:_radius", "net.inputs(X)", "X"),
+        ["newton/equation-20-links"],
+    ),
+    (
+        "safe gamma a thousandth too large",
+        ("methods.threshold:safe_gamma", "float(at.kernel_scale *", "float(1.001 * at.kernel_scale *"),
+        ["newton/equation-20-threshold"],
+    ),
+    (
+        "safe gamma a tenth too small",
+        ("methods.threshold:safe_gamma", "float(at.kernel_scale *", "float(0.9 * at.kernel_scale *"),
+        ["newton/below-threshold"],
+    ),
+    (
+        "deepest neuron sought among output weights a hundredth too small",
+        ("theory.wall:wall_constant", "(C_MAX, -C_MAX)", "(0.99 * C_MAX, -0.99 * C_MAX)"),
+        ["newton/equation-20-kappa"],
+    ),
+    (
+        "rule with twice its factor",
+        ("methods.threshold:AboveThreshold.__call__", "self.tau *", "2 * self.tau *"),
+        ["newton/gamma-race", "newton/gamma-rule"],
+    ),
+    (
+        "ridge of 1e-10 in the limit kernel",
+        ("limits.kernels:limit_ntk", "A /= len(X)", "A = A / len(X) + 1e-10 * np.eye(*A.shape)"),
+        ["newton/remark-5-distance"],
+    ),
+    # chapter 2.7
+    (
+        "outputs with a twentieth of a power too much",
+        ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * len(self.theta) ** -0.05"),
+        ["newton/theorem-10-start", "newton/theorem-10-unbounded", "newton/theorem-10"],
+    ),
+    (
+        "indefinite blocks that are let through",
+        ("methods.newton:Direct.steps", 'self.indefinite == "raise"', 'self.indefinite == "never"'),
+        ["newton/corollary-11"],
     ),
     # chapter 6.5
     (

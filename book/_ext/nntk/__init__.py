@@ -6,7 +6,7 @@ environment   what the chapters' kernels inherit          site      addresses, d
 reruns        which pages are read, and so run, again     access    repairs for screen readers and keyboards
 execution     runs the chapters, on every core            search    statements are found by their numbers
 form          what cells become on a page                 numbers   of parts and chapters, as the folders have them
-ledger_page   the pages of the ledger                    offline   MathJax from this site; the zip
+ledger_page   the pages of the ledger (``faults_page``)  offline   MathJax from this site; the zip
 reference     the directive ``{library-reference}``       lite      JupyterLite (``notebooks``: what readers get there)
 choosing      the directive ``{how-to-choose}``           latex     the printed book (``latex_writer``)
 """
@@ -18,6 +18,7 @@ from . import (
     choosing,
     environment,
     execution,
+    faults_page,
     latex,
     ledger_page,
     lite,
@@ -80,6 +81,7 @@ def setup(app) -> dict:
         app.add_node(node)
     app.add_directive("claims-ledger", ledger_page.ClaimsLedger)
     app.add_directive("claims-corrections", ledger_page.ClaimsCorrections)
+    app.add_directive("faults", faults_page.Faults)
     app.add_directive("library-reference", reference.LibraryReference)
     app.add_directive("how-to-choose", choosing.HowToChoose)
     app.add_post_transform(latex.PrintOutputs)
