@@ -11,12 +11,11 @@ import ast
 import inspect
 import os
 from collections import defaultdict
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
-from sources import EARLIER, SET_UP
+from sources import SET_UP
 
 LEGENDS = """\
 from nntk_lib.book.plotting import behind_legends
@@ -24,7 +23,7 @@ assert not behind_legends, behind_legends
 """
 
 
-def draw_corners(name: str, names: list[str], legends_may_cover: bool) -> None:
+def draw_corners(name: str, names: list[str]) -> None:
     """Runs in the notebook's kernel, from this text."""
     import warnings
 
@@ -40,7 +39,7 @@ def draw_corners(name: str, names: list[str], legends_may_cover: bool) -> None:
             figure, readout = created[name].draw_at(**values)
             covered = covered_by_legends(figure)
         where = f"{name} at {values}: {readout!r}"
-        assert legends_may_cover or not covered, f"{where}: behind a legend: {covered}"
+        assert not covered, f"{where}: behind a legend: {covered}"
         words = readout.lower().replace(",", " ").replace(";", " ").split()
         assert not {"nan", "inf", "-inf"} & set(words), where
         for axes in figure.axes:
@@ -63,13 +62,11 @@ class Chapter(IPyNbFile):
         number = -1
         for number, cell in enumerate(super().collect()):  # noqa: B007
             yield cell
-        earlier = Path(self.path).with_suffix("").as_posix().endswith(tuple(EARLIER)) if EARLIER else False
         names = explorers(cell.source for cell in self.nb.cells if cell.cell_type == "code")
         for more, name in enumerate(names, 1):
-            source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r}, {earlier})"
+            source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r})"
             yield self.one_more(f"Corners of {name}", number + more, source)
-        if not earlier:
-            yield self.one_more("Legends of figures", number + len(names) + 1, LEGENDS)
+        yield self.one_more("Legends of figures", number + len(names) + 1, LEGENDS)
 
     def one_more(self, title: str, number: int, source: str) -> IPyNbCell:
         cell, options = nbformat.v4.new_code_cell(source), defaultdict(bool)

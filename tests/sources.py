@@ -20,8 +20,6 @@ NOTEBOOKS = sorted(path for path in BOOK.glob("**/*.ipynb") if ".ipynb_checkpoin
 CHAPTERS = [path for path in NOTEBOOKS if path != BOOK / "index.ipynb"]
 COMPANIONS = [path for path in CHAPTERS if path.stem.endswith("-measured")]
 MAIN = [path for path in CHAPTERS if path not in COMPANIONS]
-# Chapters that have not been given the form of the others yet: none.
-EARLIER: set[str] = set()
 PAGES = sorted([*NOTEBOOKS, *BOOK.glob("**/*.md")])
 GENERATED = ["genindex", "search", "py-modindex", "prf-prf"]  # pages that no source stands behind
 CI = os.environ.get("CI", "").lower() in ("1", "true")  # what a machine lacks is then a failure, not a skip

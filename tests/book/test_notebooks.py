@@ -7,7 +7,7 @@ import re
 
 import nbformat
 import pytest
-from sources import CHAPTERS, EARLIER, MAIN, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
+from sources import CHAPTERS, MAIN, NOTEBOOKS, PAGES, SET_UP, code_cells, markdown, name_of, outside_functions
 
 WIDEST, LONGEST_SHOWN, LONGEST_FOLDED = 76, 12, 40
 EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\{exercise(?:-start)?\}.*\n((?:[ \t]*:.*\n|[ \t]*\n)*)", re.MULTILINE)
@@ -18,8 +18,7 @@ DRAWS = {"subplots", "figure", "plot", "semilogy", "loglog", "imshow", "bar", "s
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
 every_page = pytest.mark.parametrize("path", PAGES, ids=name_of)
-every_main_line = pytest.mark.parametrize("path", [path for path in MAIN if name_of(path) not in EARLIER], ids=name_of)
-in_the_form = pytest.mark.parametrize("path", [path for path in PAGES if name_of(path) not in EARLIER], ids=name_of)
+every_main_line = pytest.mark.parametrize("path", MAIN, ids=name_of)
 PARTS = [
     *("**Try this", "{dropdown}", "What you will be able to do", "**Mirrors**", "**Needs**", "Standing assumptions"),
     *("## Summary", "## Exercises", "## Notes"),
@@ -92,7 +91,7 @@ def test_code_is_as_wide_as_the_page(path):
         assert not wide, f"{cell}: more than {WIDEST} characters: {wide}"
 
 
-@in_the_form
+@every_page
 def test_cells_are_short(path):
     """What is shown can be read, what is folded can be followed."""
     for cell in code_cells(path):
@@ -101,7 +100,7 @@ def test_cells_are_short(path):
         assert len(lines) <= longest, f"{cell}: {len(lines)} lines, at most {longest}; move code to nntk_lib"
 
 
-@in_the_form
+@every_page
 def test_nothing_is_printed(path):
     """Tables are tables, numbers stand in the text, in captions and in badges."""
     prints = [str(cell) for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source)) if is_print(node)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sources import EARLIER, MAIN, name_of
+from sources import MAIN, name_of
 
 pytestmark = pytest.mark.browser
 
 LONGEST, HIGHEST = 14_000, 480  # pixels: of a main line, and of an explorer
 SCREEN = {"width": 1280, "height": 900}
-STORIES = ["book/index", *("book/" + name_of(path) for path in MAIN if name_of(path) not in EARLIER)]
+STORIES = ["book/index", *("book/" + name_of(path) for path in MAIN)]
 MEASURE = """() => {
   const seen = e => e.checkVisibility() && e.getClientRects().length;
   const all = selector => [...document.querySelectorAll('article ' + selector)].filter(seen);
