@@ -19,6 +19,7 @@ from sources import CI, CONFIG, ROOT, WHOLE, documents
 
 KEPT = ["book/index", "book/1-wide-networks/index", "book/2-newton/index", "book/2-newton/01-hessian-structure"]
 PROGRAMS = ("lualatex", "latexmk", "make")
+FAILED = "CellExecutionError|CellTimeoutError|DeadKernelError"  # a warning only, where the build is not strict
 OVERFULL = 20  # pt that a line may run into the margin of 71 pt; LaTeX's small ones cannot be seen
 LATEX = {**os.environ, "max_print_line": "10000"}  # a message of the log is one line
 
@@ -50,7 +51,8 @@ def printed(html, tmp_path_factory) -> Printed:
     latex = ["make", "-C", root / "_build" / "latex", "all-pdf", "LATEXMKOPTS=-interaction=nonstopmode -halt-on-error"]
     for command in (build, latex):
         done = subprocess.run(command, cwd=root, env=LATEX, capture_output=True, text=True, errors="replace")
-        assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        said = done.stdout + done.stderr
+        assert done.returncode == 0 and not re.search(FAILED, said), said[-8000:]
     made = {suffix: root / "_build" / "latex" / f"nntk-book.{suffix}" for suffix in ("pdf", "tex", "log", "aux")}
     pdf = pypdf.PdfReader(made["pdf"])
     source, log, aux = (made[name].read_text(encoding="utf-8", errors="replace") for name in ("tex", "log", "aux"))
@@ -96,7 +98,7 @@ def words(markup: str) -> str:
 def test_book_is_a_pdf_with_title_author_and_bookmarks(printed):
     assert printed.pdf.metadata.title == CONFIG["title"]
     assert printed.pdf.metadata.author == CONFIG["author"]
-    assert len(printed.pages) > (300 if WHOLE else 20)
+    assert len(printed.pages) > (300 if WHOLE else 15)
     assert printed.pdf.outline
 
 

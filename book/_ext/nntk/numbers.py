@@ -34,11 +34,13 @@ def take_over(app) -> None:
 
     @wraps(ordered)
     def assign(self, env):
+        numbers = {docname: number_of(docname) for docname in env.found_docs if docname in env.tocs}
+        numbers = {docname: number for docname, number in numbers.items() if number}
+        for docname in numbers:  # what an earlier build left: the collector would take it for its own
+            for node in (env.titles[docname], *env.tocs[docname].findall(nodes.reference)):
+                node.attributes.pop("secnumber", None)
         changed = ordered(self, env)
-        for docname in env.found_docs:
-            number = number_of(docname)
-            if number is None or docname not in env.tocs:
-                continue
+        for docname, number in numbers.items():
             anchors = env.toc_secnumbers.get(docname, {})
             env.toc_secnumbers[docname] = {**dict.fromkeys(anchors), "": number}  # headings have none
             env.titles[docname]["secnumber"] = number
