@@ -12,10 +12,9 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from .form import ledger_id
-from .ledger_page import entry, read_claims
+from .ledger_page import OURS, entry, read_claims
 
 FILE, LEDGER = "book/faults.json", "book/appendix/ledger"
-ROOMS = "below nntk_lib"
 
 
 class Faults(SphinxDirective):
@@ -34,25 +33,27 @@ class Faults(SphinxDirective):
             f"{made['numpy']}): {len(set(pairs))} claims noticed one or more, in {len(pairs)} pairs of a fault and a "
             f"claim; a test of the library noticed {tests} of the faults as well."
         )
-        rows = [self.row(name, fault, claims) for name, fault in sorted(record["faults"].items())]
-        group = nodes.tgroup(cols=3)
-        group += [nodes.colspec(colwidth=width) for width in (36, 34, 30)]
-        heads = ("what is wrong", f"where, {ROOMS}", "noticed by")
-        group += nodes.thead("", nodes.row("", *(entry(head) for head in heads)))
+        named = {name[0].upper() + name[1:]: fault for name, fault in record["faults"].items()}
+        rows = [self.row(name, named[name], claims) for name in sorted(named)]
+        group = nodes.tgroup(cols=2)
+        group += [nodes.colspec(colwidth=50) for _ in range(2)]
+        group += nodes.thead("", nodes.row("", entry("what is wrong, and where"), entry("noticed by")))
         group += nodes.tbody("", *rows)
         return [nodes.paragraph("", counts), nodes.table("", group, classes=["faults"])]
 
     def row(self, name: str, fault: dict, claims: dict) -> nodes.row:
         module, _, function = fault["where"].partition(":")
-        where = nodes.entry("", nodes.paragraph("", "", nodes.literal("", f"{module}: {function}")))
+        where = nodes.literal("", f"{module}: {function}")
+        what = nodes.entry("", nodes.paragraph("", name), nodes.paragraph("", "", where))
         noticed = nodes.paragraph()
         for i, claim in enumerate(fault["claims"]):
             noticed += [nodes.Text(", ")] * bool(i) + [self.link(claims[claim])]
-        return nodes.row("", entry(name), where, nodes.entry("", noticed))
+        return nodes.row("", what, nodes.entry("", noticed))
 
     def link(self, claim: dict) -> nodes.Node:
         """To the claim's row of the ledger; paper has no such rows."""
-        text = f"{claim['paper'].rstrip('0123456789')} {claim['number']}"
+        source = "Ours" if claim.get(OURS) else claim["paper"].rstrip("0123456789").capitalize()
+        text = f"{source}: {claim['number']}"
         if self.env.app.builder.format != "html":
             return nodes.Text(text)
         page = self.env.app.builder.get_relative_uri(self.env.docname, LEDGER)
