@@ -136,17 +136,15 @@ def resolve(app, doctree, docname) -> None:
 
 def summary(app, claims: list[dict], groups: dict[str, str]) -> nodes.table:
     """A line for each paper: how many claims, carried, open, corrected, inferred, and with how many measurements."""
-    heads = ["", "claims", "carried", "open", "corrected", "inferred", "measurements", "hold"]
+    heads = ["source", "claims", "carried", "open", "corrected", "inferred", "checks"]
     lines = []
     for key, name in groups.items():
         own = [claim for claim in claims if group_of(claim) == key]
         count = Counter(claim["status"] for claim in own)
         records = [record for claim in own if claim["status"] == "carried" for record in read_records(app, claim["id"])]
         noted = [sum(bool(claim.get(field)) for claim in own) for field in ("correction", "inferred")]
-        held = sum(bool(record["ok"]) for record in records)
-        lines.append([name, len(own), count["carried"], count["open"], *noted, len(records), held])
+        lines.append([name, len(own), count["carried"], count["open"], *noted, len(records)])
     total = ["together", *(sum(column) for column in list(zip(*lines, strict=True))[1:])]
-    heads[0] = "source"
     group = nodes.tgroup(cols=len(heads))
     group += [nodes.colspec(colwidth=30 if i == 0 else 10) for i in range(len(heads))]
     group += nodes.thead("", nodes.row("", *(entry(head) for head in heads)))
