@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .exceptions import Array, NNTKError, NonFiniteError, ParameterError, ShapeError, integer, positive
+from .exceptions import (
+    Array,
+    NNTKError,
+    NonFiniteError,
+    NotPositiveDefiniteError,
+    ParameterError,
+    ShapeError,
+    integer,
+    positive,
+)
 from .losses import Loss, Square
 from .methods.base import Direction, Step
 from .networks.base import Network, Tangent
@@ -283,6 +292,28 @@ def residuals(y: ArrayLike) -> Recorder:
     """Recorder: the residual f - y on all samples."""
     y = np.asarray(y)
     return lambda theta, at: at.f - y
+
+
+def residual_path(net: Network, theta: ArrayLike, data, direction: Direction, epochs: int) -> Array:
+    """The residuals f - y at every epoch of a full-batch run; NaN from the step on that met an indefinite block.
+
+    Parameters
+    ----------
+    net, theta, data, direction, epochs
+        As of :func:`train`.
+
+    Returns
+    -------
+    ndarray, shape (epochs + 1, n)
+    """
+    y, epochs = samples(data)[1], integer("epochs", epochs, 0)
+    path, record = np.full((epochs + 1, *y.shape), np.nan), {"r": residuals(y)}
+    try:
+        history = train(net, theta, data, direction, epochs, record=record)
+    except NotPositiveDefiniteError as error:
+        history = error.history
+    path[: len(history.loss)] = history["r"]
+    return path
 
 
 def movement(start: Array) -> Recorder:

@@ -5,6 +5,7 @@ from .a_priori import APriori, a_priori
 from .definiteness import Certificate, certify
 from .path_error import PathError, path_error
 from .phase import PhaseDiagram, phase_diagram
+from .proportions import proportion_interval
 from .rates import Rate, convergence_order, fit_rate
 from .wall import wall_constant
 
@@ -22,5 +23,6 @@ __all__ = [
     "jacobian_constant",
     "path_error",
     "phase_diagram",
+    "proportion_interval",
     "wall_constant",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from ..exceptions import Array, finite_array, integer, positive
+from ..exceptions import Array, finite_array, integer, positive, same_length
 from ..networks.activations import Activation
 from ..networks.shallow.spec import C_MAX, Shallow
 
@@ -43,6 +43,10 @@ def wall_constant(
     -------
     float
 
+    Raises
+    ------
+    ParameterError, ShapeError
+
     Examples
     --------
     >>> import numpy as np
@@ -53,7 +57,7 @@ def wall_constant(
     True
     """
     Z = net.inputs(X)
-    r = finite_array("r", r, 1)
+    r = same_length("r", finite_array("r", r, 1), len(Z), "X")
     integer("starts", starts), integer("pool", pool), positive("scale", scale)
     drawn = scale * np.random.default_rng(0).standard_normal((pool, Z.shape[1]))
     tries = sorted(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from mutants import MUTANTS, cells_of, general
-from mutants.record import CAUGHT, FILE, said
+from mutants.record import CAUGHT, FILE, said, wanted
 from sources import BOOK
 
 from nntk_lib.book.ledger import load_claims
@@ -28,8 +28,7 @@ def test_mutant_is_caught(name):
 
 def test_every_fault_was_tried_and_noticed():
     """The record is that of these mutants and claims: after a change of them, run ``make rehearsal``."""
-    wanted = {name: {"where": m.target, "test": m.test, "claims": list(m.claims)} for name, m in MUTANTS.items()}
-    assert RECORD == wanted
+    assert RECORD == wanted(MUTANTS)
 
 
 def test_every_carried_claim_notices_a_fault():

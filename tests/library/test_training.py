@@ -35,7 +35,7 @@ from nntk_lib import (
 from nntk_lib.exceptions import NonFiniteError, NotPositiveDefiniteError, ParameterError, ShapeError
 from nntk_lib.methods import Step
 from nntk_lib.networks import tanh
-from nntk_lib.training import held_out, kernel_drift, movement, outputs, parameters, residuals, updates
+from nntk_lib.training import held_out, kernel_drift, movement, outputs, parameters, residual_path, residuals, updates
 
 from .cases import EPS, problem, relative
 
@@ -212,6 +212,16 @@ def test_a_failed_run_keeps_its_history(setting):
     with pytest.raises(NotPositiveDefiniteError) as caught:
         train(net, net.init(64, 2, rng=0), data, Newton(0.05), 5)
     assert caught.value.history.loss.shape == (1,) and caught.value.history.steps == []
+
+
+def test_a_path_of_residuals_ends_where_a_block_is_indefinite(setting):
+    """It is what `train` records, with NaN for the steps that were not taken."""
+    net, data, theta = setting
+    whole = train(net, theta, data, Newton(1.0), 4, record={"r": residuals(data.y)})["r"]
+    np.testing.assert_array_equal(residual_path(net, theta, data, Newton(1.0), 4), whole)
+    path = residual_path(net, theta, data, Newton(1e-6), 4)
+    np.testing.assert_array_equal(path[0], whole[0])
+    assert np.isnan(path[1:]).all() and path.shape == whole.shape
 
 
 def test_bad_input_is_named(setting):

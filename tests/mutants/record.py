@@ -34,6 +34,11 @@ def said(*arguments: str) -> dict:
     return json.loads(done.stdout) | {"printed": done.stderr}
 
 
+def wanted(mutants: dict[str, Mutant]) -> dict[str, dict]:
+    """What the file says when all that should notice do."""
+    return {name: {"where": m.target, "test": m.test, "claims": list(m.claims)} for name, m in mutants.items()}
+
+
 def record_all(mutants: dict[str, Mutant]) -> list[str]:
     """Write the file; the mutants that a test or a claim of theirs did not notice."""
     with ThreadPoolExecutor(cores()) as pool:
@@ -41,11 +46,11 @@ def record_all(mutants: dict[str, Mutant]) -> list[str]:
     made = {"date": date.today().isoformat(), "python": platform.python_version(), "numpy": np.__version__}
     faults = {
         name: {
-            "where": mutant.target,
-            "test": mutant.test if found[name].get("test") == CAUGHT else "",
-            "claims": [claim for claim in mutant.claims if found[name][claim]],
+            "where": fault["where"],
+            "test": fault["test"] if found[name].get("test") == CAUGHT else "",
+            "claims": [claim for claim in fault["claims"] if found[name][claim]],
         }
-        for name, mutant in mutants.items()
+        for name, fault in wanted(mutants).items()
     }
     FILE.write_text(json.dumps({"made": made, "faults": faults}, indent=1) + "\n", encoding="utf-8")
-    return [name for name, m in mutants.items() if (m.test, list(m.claims)) != tuple(faults[name].values())[1:]]
+    return [name for name, fault in wanted(mutants).items() if faults[name] != fault]

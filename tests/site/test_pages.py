@@ -91,6 +91,9 @@ MOVING = """() => [...document.querySelectorAll('*')].filter(e => {
   const {transitionDuration, animationName, scrollBehavior} = getComputedStyle(e);
   return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior !== 'auto';
 }).map(e => e.outerHTML.slice(0, 120))"""
+SEEN = """() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility({visibilityProperty: true}))
+  .map(e => [e.localName, ...[...e.attributes].map(a => /^(class|style)$/.test(a.name) ? '' : a.name + '=' + a.value)])
+  .join('\\n')"""
 CUT_CODE = """() => [...document.querySelectorAll('article pre')].filter(e =>
   e.checkVisibility() && e.getClientRects().length && e.scrollWidth > e.clientWidth + 1
 ).map(e => e.textContent.slice(0, 70))"""
@@ -115,7 +118,7 @@ def test_mathematics_is_rendered(visited):
 
 
 def violations(page, theme="light") -> list[dict]:
-    """What axe-core finds; a theme changes nothing but colours, and so the structure is looked at in one."""
+    """What axe-core finds; of the dark theme in its contrasts, because its structure is that of the light one."""
     for change in (EMPTY_FORMULAS, MARK_TEXTS, MERGE_WORDS):
         page.evaluate(change)
     found = Axe().run(page, context="[data-text]", options=CONTRAST).response["violations"]
@@ -124,6 +127,15 @@ def violations(page, theme="light") -> list[dict]:
     for back in (SPLIT_WORDS, FILL_FORMULAS):
         page.evaluate(back)
     return found
+
+
+def show(page, theme: str) -> str:
+    """Put the page into a theme; its elements that are seen, with their attributes but for class and style."""
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+    page.wait_for_timeout(250)
+    page.wait_for_function(REACHABLE)  # the theme makes wide code focusable some time after a resize
+    return page.evaluate(SEEN)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -138,11 +150,10 @@ def test_code_fits(visited, size):
 def test_accessible(visited, theme, size):
     """axe-core finds nothing of any impact, light or dark, wide or narrow; no sideways scrolling."""
     visited.set_viewport_size(size)
-    visited.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    visited.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
     visited.evaluate("window.scrollTo(0, 0)")
-    visited.wait_for_timeout(250)
-    visited.wait_for_function(REACHABLE)  # the theme makes wide code focusable some time after a resize
+    light = show(visited, "light")
+    if theme == "dark":
+        assert show(visited, "dark") == light, "what is seen in the dark is not what axe-core looked at in the light"
     if (theme, size) in SHOWN:
         save_screenshot(visited, f"{theme}-{size['width']}")
     inner, scroll = visited.evaluate("[window.innerWidth, document.documentElement.scrollWidth]")

@@ -9,22 +9,21 @@ import json
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from .form import ledger_id
-from .ledger_page import OURS, entry, read_claims
+from .ledger_page import OURS, ClaimsDirective, group_of, table_of, title_of
 
 FILE, LEDGER = "book/faults.json", "book/appendix/ledger"
 
 
-class Faults(SphinxDirective):
+class Faults(ClaimsDirective):
     """A sentence with the counts, and a table of one row a fault."""
 
     def run(self) -> list[nodes.Node]:
         path = Path(self.env.srcdir) / FILE
         self.env.note_dependency(str(path))
         record = json.loads(path.read_text(encoding="utf-8"))
-        claims = {claim["id"]: claim for claim in read_claims(self.env.app)}
+        claims = {claim["id"]: claim for claim in self.prepare()}
         made, faults = record["made"], record["faults"].values()
         pairs = [claim for fault in faults for claim in fault["claims"]]
         tests = sum(bool(fault["test"]) for fault in faults)
@@ -35,25 +34,22 @@ class Faults(SphinxDirective):
         )
         named = {name[0].upper() + name[1:]: fault for name, fault in record["faults"].items()}
         rows = [self.row(name, named[name], claims) for name in sorted(named)]
-        group = nodes.tgroup(cols=2)
-        group += [nodes.colspec(colwidth=50) for _ in range(2)]
-        group += nodes.thead("", nodes.row("", entry("what is wrong, and where"), entry("noticed by")))
-        group += nodes.tbody("", *rows)
-        return [nodes.paragraph("", counts), nodes.table("", group, classes=["faults"])]
+        table = table_of(["what is wrong, and where", "noticed by"], [50, 50], rows, "faults")
+        return [nodes.paragraph("", counts), table]
 
-    def row(self, name: str, fault: dict, claims: dict) -> nodes.row:
+    def row(self, name: str, fault: dict, claims: dict) -> list[nodes.Element]:
         module, _, function = fault["where"].partition(":")
         where = nodes.literal("", f"{module}: {function}")
-        what = nodes.entry("", nodes.paragraph("", name), nodes.paragraph("", "", where))
+        what = nodes.container("", nodes.paragraph("", name), nodes.paragraph("", "", where))
         noticed = nodes.paragraph()
         for i, claim in enumerate(fault["claims"]):
             noticed += [nodes.Text(", ")] * bool(i) + [self.link(claims[claim])]
-        return nodes.row("", what, nodes.entry("", noticed))
+        return [what, noticed]
 
     def link(self, claim: dict) -> nodes.Node:
         """To the claim's row of the ledger; paper has no such rows."""
-        source = "Ours" if claim.get(OURS) else claim["paper"].rstrip("0123456789").capitalize()
-        text = f"{source}: {claim['number']}"
+        group = group_of(claim)
+        text = f"{'Ours' if group == OURS else title_of(self.references[group])}: {claim['number']}"
         if self.env.app.builder.format != "html":
             return nodes.Text(text)
         page = self.env.app.builder.get_relative_uri(self.env.docname, LEDGER)

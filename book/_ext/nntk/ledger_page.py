@@ -145,11 +145,8 @@ def summary(app, claims: list[dict], groups: dict[str, str]) -> nodes.table:
         noted = [sum(bool(claim.get(field)) for claim in own) for field in ("correction", "inferred")]
         lines.append([name, len(own), count["carried"], count["open"], *noted, len(records)])
     total = ["together", *(sum(column) for column in list(zip(*lines, strict=True))[1:])]
-    group = nodes.tgroup(cols=len(heads))
-    group += [nodes.colspec(colwidth=30 if i == 0 else 10) for i in range(len(heads))]
-    group += nodes.thead("", nodes.row("", *(entry(head) for head in heads)))
-    group += nodes.tbody("", *(nodes.row("", *(entry(str(cell)) for cell in line)) for line in [*lines, total]))
-    return nodes.table("", group, classes=["ledger-summary"])
+    texts = [[nodes.paragraph("", str(cell)) for cell in line] for line in [*lines, total]]
+    return table_of(heads, [30, *[10] * (len(heads) - 1)], texts, "ledger-summary")
 
 
 def row(app, docname: str, claim: dict, text: nodes.Element) -> nodes.container:
@@ -199,8 +196,13 @@ def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
 
 
-def entry(text: str) -> nodes.entry:
-    return nodes.entry("", nodes.paragraph("", text))
+def table_of(heads: list[str], widths: list[int], rows: list[list[nodes.Element]], name: str) -> nodes.table:
+    """A table of the class `name`, a node for each cell."""
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=width) for width in widths]
+    for part, lines in ((nodes.thead, [[nodes.paragraph("", head) for head in heads]]), (nodes.tbody, rows)):
+        group += part("", *(nodes.row("", *(nodes.entry("", cell) for cell in line)) for line in lines))
+    return nodes.table("", group, classes=[name])
 
 
 def purge(app, env, docname) -> None:

@@ -34,8 +34,7 @@ def take_over(app) -> None:
 
     @wraps(ordered)
     def assign(self, env):
-        numbers = {docname: number_of(docname) for docname in env.found_docs if docname in env.tocs}
-        numbers = {docname: number for docname, number in numbers.items() if number}
+        numbers = {name: number for name in env.found_docs if name in env.tocs and (number := number_of(name))}
         for docname in numbers:  # what an earlier build left: the collector would take it for its own
             for node in (env.titles[docname], *env.tocs[docname].findall(nodes.reference)):
                 node.attributes.pop("secnumber", None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nntk_lib import Shallow, safe_gamma
-from nntk_lib.exceptions import ParameterError
+from nntk_lib.exceptions import ParameterError, ShapeError
 from nntk_lib.networks import C_MAX
 from nntk_lib.theory import wall_constant
 from nntk_lib.theory.wall import _block
@@ -46,3 +46,8 @@ def test_thresholds_of_wide_networks_come_close_from_below():
 def test_bad_input_is_named(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         wall_constant(Shallow("tanh"), X, R, **wrong)
+
+
+def test_a_residual_for_every_sample():
+    with pytest.raises(ShapeError, match="r has length 8, but X has 9"):
+        wall_constant(Shallow("tanh"), X, R[1:])

@@ -1,0 +1,58 @@
+r"""A probability from counts, with an interval.
+
+If h of N independent trials hit, the interval of Clopper and Pearson (1934) holds every probability under which neither
+so few nor so many hits would be rarer than (1 - level) / 2. With I_x(a, b) the regularized incomplete beta function its
+ends solve
+
+    I_low(h, N - h + 1) = (1 - level) / 2,
+    I_high(h + 1, N - h) = (1 + level) / 2,
+
+with low = 0 for h = 0 and high = 1 for h = N. It covers the true probability at least as often as it says.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betaincinv
+
+from ..exceptions import Array, ParameterError, positive
+
+
+def proportion_interval(hits: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Array:
+    """The exact interval of Clopper and Pearson (1934) for a probability.
+
+    Parameters
+    ----------
+    hits, trials : array_like of int
+        Counts, broadcast against each other; 0 <= hits <= trials, and at least one trial.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    ndarray, shape (2, ...)
+        The lower and the upper ends.
+
+    Raises
+    ------
+    ParameterError
+        If the counts are not integers in this order, or `level` is not in (0, 1).
+
+    Examples
+    --------
+    >>> proportion_interval([0, 5], 10).round(3)
+    array([[0.   , 0.187],
+           [0.308, 0.813]])
+    """
+    h, N = np.broadcast_arrays(hits, trials)
+    if not all(np.issubdtype(a.dtype, np.integer) for a in (h, N)) or (h < 0).any() or (h > N).any() or (N < 1).any():
+        raise ParameterError(
+            f"hits = {hits!r} of trials = {trials!r}: both must be integers, 0 <= hits <= trials, 1 <= trials. Count "
+            "with `.sum()` of booleans."
+        )
+    if not 0 < positive("level", level) < 1:
+        raise ParameterError(f"level = {level:g} must lie between 0 and 1.")
+    low = np.where(h == 0, 0.0, betaincinv(np.maximum(h, 1), N - h + 1, (1 - level) / 2))
+    high = np.where(h == N, 1.0, betaincinv(h + 1, np.maximum(N - h, 1), (1 + level) / 2))
+    return np.array([low, high])
