@@ -85,6 +85,7 @@ def limit_ntk(
     Parameters
     ----------
     net : Shallow
+        Only the layers that train count: with ``trains="inner"``, n times the result is the kernel (13) of Cai et al.
     X : ndarray, shape (n, d)
         Training samples.
     Xq : ndarray, shape (q, d), optional
@@ -132,8 +133,11 @@ def _kernel(net: Shallow, X: Array, Z: Array | None = None, return_error: bool =
     A = np.empty((len(Z), len(X)))
     error = np.empty_like(A) if return_error else None
     rho, theta = (lambda key, f=f: f(U, V, key) for f in (_inner, _angles))
+    layers = np.array([net.trains != "inner", net.trains != "outer"], dtype=float)
     for key, dual, bound in dual_tiles(net.act, q1, None if symmetric else q2, rho, theta, tol=KERNEL_ERROR):
-        inner = _inner(Z, X, key)
+        inner, shape = _inner(Z, X, key), (2,) + (1,) * (dual.ndim - 1)
+        if net.trains != "both":
+            dual, bound = dual * layers.reshape(shape), bound * layers.reshape(shape)
         _write(A, key, dual[0] + dual[1] * inner, symmetric)
         if return_error:
             _write(error, key, bound[0] + bound[1] * np.abs(inner), symmetric)

@@ -41,7 +41,7 @@ from .base import Step
 from .gauss_newton import solve_definite
 
 
-def _share(name: str, value: float) -> float:
+def share(name: str, value: float) -> float:
     """A factor of a running mean, in [0, 1)."""
     value = positive(name, value, allow_zero=True)
     if value >= 1:
@@ -49,7 +49,7 @@ def _share(name: str, value: float) -> float:
     return value
 
 
-def _memory(method, at: Tangent, previous: Step | None, kind: type):
+def memory(method, at: Tangent, previous: Step | None, kind: type):
     """The state that the last step of the same method left, or None at the first step of a run."""
     if previous is None or previous.name != method.name:
         return None
@@ -107,11 +107,11 @@ class Momentum:
 
     def __post_init__(self):
         object.__setattr__(self, "rate", positive("rate", self.rate))
-        object.__setattr__(self, "momentum", _share("momentum", self.momentum))
+        object.__setattr__(self, "momentum", share("momentum", self.momentum))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step; it need not be a direction of descent."""
-        last, g = _memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
+        last, g = memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
         v = g if last is None else self.momentum * last.first + g
         delta = -self.rate * (g + self.momentum * v if self.nesterov else v)
         return Step(self.name, delta, float(np.vdot(g, delta)), state=Moments(1 + (last.count if last else 0), v))
@@ -138,12 +138,12 @@ class Adam:
     name: str = "adam"
 
     def __post_init__(self):
-        for name, check in (("rate", positive), ("b1", _share), ("b2", _share), ("eps", positive)):
+        for name, check in (("rate", positive), ("b1", share), ("b2", share), ("eps", positive)):
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step; it need not be a direction of descent. Where the gradient has always been 0, so is the step."""
-        last, g = _memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
+        last, g = memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
         last = last or Moments(0, np.zeros_like(g), np.zeros_like(g))
         k = last.count + 1
         m, v = self.b1 * last.first + (1 - self.b1) * g, self.b2 * last.second + (1 - self.b2) * g * g
@@ -204,7 +204,7 @@ class KFAC:
     name: str = "kfac"
 
     def __post_init__(self):
-        for name, check in (("damping", positive), ("rate", positive), ("momentum", _share), ("decay", _share)):
+        for name, check in (("damping", positive), ("rate", positive), ("momentum", share), ("decay", share)):
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
@@ -214,7 +214,7 @@ class KFAC:
                 f"K-FAC needs the inputs and back-propagated outputs of dense layers, which {type(at.net).__name__} "
                 "does not give. Use Deep, or another method."
             )
-        last, g = _memory(self, at, previous, Factors), at.vjp(loss.gradient(at.f, y))
+        last, g = memory(self, at, previous, Factors), at.vjp(loss.gradient(at.f, y))
         R = loss.factor(at.f, y)[0]
         trained = [l for l in range(len(at.inputs)) if l not in getattr(at.net, "frozen", ())]
         k = 1 + (last.count if last else 0)

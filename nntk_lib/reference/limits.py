@@ -16,6 +16,7 @@ def limit_ntk_monte_carlo(net: Shallow, X: Array, samples: int, rng) -> tuple[Ar
     z = X @ (net.weight_std * rng.standard_normal((X.shape[1], samples)))
     c2 = rng.uniform(-(3**0.5), 3**0.5, samples) ** 2
     s, ds, _ = net.act.rows(z)
+    s, ds = s * (net.trains != "inner"), ds * (net.trains != "outer")
     mean, error = np.empty((len(X), len(X))), np.empty((len(X), len(X)))
     for j in range(len(X)):
         draws = (s[j] * s + c2 * ds[j] * ds * (X @ X[j])[:, None]) / len(X)

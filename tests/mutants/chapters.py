@@ -366,5 +366,115 @@ FAULTS = [
         ),
         ["newton/equation-8-single"],
     ),
+    # chapter 3.1
+    (
+        "a Gram-Gauss-Newton step half as long again",
+        ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 1.5 * at.vjp(-z"),
+        [
+            "cai/equation-9",
+            "cai/equation-34",
+            "cai/milder-widths",
+            "cai/theorem-1",
+            "cai/theorem-1-labels",
+            "cai/theorem-1-ours",
+        ],
+    ),
+    (
+        "limit kernel of the hidden layer three percent too large",
+        (KERNEL, DUAL, "dual[0] + 1.03 * dual[1] * inner"),
+        ["cai/equation-13"],
+    ),
+    (
+        "products J v two percent too large",
+        ("networks.shallow.tangent:ShallowTangent.jvp", "* self.scale", "* self.scale * 1.02"),
+        ["cai/equation-17"],
+    ),
+    (
+        "Gram matrix five percent too large",
+        ("networks.shallow.tangent:ShallowTangent._gram", "outer *= self.scale**2", "outer *= 1.05 * self.scale**2"),
+        ["cai/equation-21", "cai/lemma-2c", "cai/lemma-3"],
+    ),
+    (
+        "weights at the start five percent too large",
+        (
+            "networks.shallow.spec:Shallow.init",
+            "self.weight_std * rng.standard_normal",
+            "1.05 * self.weight_std * rng.standard_normal",
+        ),
+        ["cai/lemma-2a", "cai/lemma-4a"],
+    ),
+    (
+        "outputs five percent too large",
+        ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 1.05"),
+        ["cai/lemma-2b"],
+    ),
+    (
+        "products with the Jacobian's transpose five percent too large",
+        ("networks.shallow.tangent:ShallowTangent.vjp", "* self.scale", "* self.scale * 1.05"),
+        ["cai/equation-35", "cai/lemma-4b", "cai/lemma-5"],
+    ),
+    (
+        "second derivative ten percent too large",
+        ("networks.shallow.tangent:ShallowTangent.second", "* self.scale", "* self.scale * 1.1"),
+        ["cai/theorem-1-limit"],
+    ),
+    # chapter 3.2
+    (
+        "a batch step a fifth too long",
+        ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 1.2 * at.vjp(-z"),
+        [
+            "cai/equation-10",
+            "cai/equation-18",
+            "cai/lemma-6a",
+            "cai/lemma-6b",
+            "cai/lemma-6c",
+            "cai/volume-sampling",
+            "cai/any-batch-size",
+            "cai/lemma-8",
+            "cai/equation-52",
+        ],
+    ),
+    (
+        "a batch step a twentieth too long",
+        ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 1.05 * at.vjp(-z"),
+        ["cai/no-small-step"],
+    ),
+    (
+        "fixed batches that are not fixed",
+        (
+            "training:Batches.__call__",
+            'np.arange(n) if self.order == "cyclic" else rng.permutation(n)',
+            "rng.permutation(n)",
+        ),
+        [
+            "cai/assumption-2",
+            "cai/equation-37",
+            "cai/energy-norm",
+            "cai/over-relaxation",
+            "cai/equation-15",
+            "cai/theorem-2",
+            "cai/theorem-2-ours",
+            "cai/lemma-7",
+            "cai/fixed-batches",
+        ],
+    ),
+    (
+        "inner products of samples two hundredths too large",
+        (
+            "networks.shallow.tangent:ShallowTangent._gram",
+            "inner *= self.inputs @ self.inputs.T",
+            "inner *= self.inputs @ self.inputs.T + 0.02",
+        ),
+        ["cai/two-batches", "cai/lemma-9a", "cai/lemma-9b"],
+    ),
+    (
+        "momentum five percent too large",
+        (
+            "methods.spring:Spring.__call__",
+            "kept = self.momentum * last.first",
+            "kept = 1.05 * self.momentum * last.first",
+        ),
+        ["cai/spring"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}

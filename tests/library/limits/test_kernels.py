@@ -147,6 +147,18 @@ def test_kernel_against_monte_carlo(name):
     assert np.all(np.abs(mean - limit_ntk(net, X)) <= 5 * error)
 
 
+def test_kernel_counts_only_the_layers_that_train():
+    X = np.random.default_rng(5).standard_normal((4, 2))
+    both, inner, outer = (Shallow("silu", trains=layers) for layers in ("both", "inner", "outer"))
+    parts = [limit_ntk(net, X, return_error=True) for net in (inner, outer)]
+    whole = limit_ntk(both, X, return_error=True)
+    for i in range(2):
+        np.testing.assert_allclose(parts[0][i] + parts[1][i], whole[i], rtol=1e-12)
+    for net, (kernel, _) in zip((inner, outer), parts, strict=True):
+        mean, error = reference.limit_ntk_monte_carlo(net, X, 200_000, rng=2)
+        assert np.all(np.abs(mean - kernel) <= 5 * error)
+
+
 def test_empirical_kernel_converges_with_slope_minus_one_half():
     net, X = Shallow("tanh", beta=0.8), np.random.default_rng(0).standard_normal((6, 2))
     A = limit_ntk(net, X)

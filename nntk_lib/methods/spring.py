@@ -1,0 +1,87 @@
+r"""Gauss-Newton with momentum: SPRING.
+
+A batch says nothing about the directions that its samples do not see. The Gauss-Newton step is zero there; SPRING
+(Goldshlager, Abrahamsen and Lin 2024) keeps what the last step had. With the last step d and 0 <= mu < 1,
+
+    delta = argmin  grad L . v + (b/2) |R^T J v|^2 + (a/2) |v - mu d|^2,
+
+and v = mu d + e leaves a damped Gauss-Newton step for e, in sample space
+
+    (b R^T K R + a I) z = q + b mu R^T J d,    delta = mu d - J^T R z.
+
+mu = 0 is Gauss-Newton. Without damping delta is the projection of mu d on
+the steps that interpolate the batch, a Kaczmarz step with momentum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..exceptions import NonFiniteError
+from ..losses import Loss, sandwich, times, transposed
+from ..networks.base import Tangent
+from .base import Step
+from .baselines import Moments, memory, share
+from .damping import Constant, Damping, Spectrum
+from .gauss_newton import solve_definite
+
+
+@dataclass(frozen=True)
+class Spring:
+    """The damped Gauss-Newton step with momentum, in sample space.
+
+    Attributes
+    ----------
+    damping : Damping
+        Rule for (a, b), as of :class:`~nntk_lib.methods.gauss_newton.GaussNewton`.
+    momentum : float
+        mu above, in [0, 1).
+
+    Examples
+    --------
+    >>> from nntk_lib import Constant, Shallow, circle, train
+    >>> from nntk_lib.training import Batches
+    >>> net, data = Shallow("tanh", beta=0.5), circle(16, (1, 2))
+    >>> theta, batches = net.init(400, 2, rng=0), Batches(4)
+    >>> end = [
+    ...     train(net, theta, data, Spring(Constant(1e-3), mu), 8,
+    ...           batches=batches).loss[-1]
+    ...     for mu in (0.0, 0.5)
+    ... ]
+    >>> bool(end[1] < end[0])
+    True
+    """
+
+    damping: Damping = Constant()
+    momentum: float = 0.9
+    name: str = "spring"
+
+    def __post_init__(self):
+        object.__setattr__(self, "momentum", share("momentum", self.momentum))
+
+    def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
+        """The step; it need not be a direction of descent.
+
+        Raises
+        ------
+        SingularSystemError
+            If the system is singular to working precision; nothing is added to it.
+        NonFiniteError
+            If the outputs or the step overflow.
+        """
+        last = memory(self, at, previous, Moments)
+        kept = self.momentum * last.first if last else np.zeros_like(at.theta)
+        R, q = loss.factor(at.f, y)
+        M = sandwich(R, at.gram())
+        a, b = self.damping(Spectrum(lambda: M), at, previous)
+        right = q + b * transposed(R, at.jvp(kept)) if last else q
+        z = solve_definite(M, right.ravel(), a, b).reshape(at.f.shape)
+        delta = kept - at.vjp(times(R, z))
+        if not np.isfinite(delta).all():
+            raise NonFiniteError("The step is not finite: the run has diverged. Use more damping or less momentum.")
+        u = transposed(R, at.jvp(delta))
+        state = Moments(1 + (last.count if last else 0), delta)
+        return Step(self.name, delta, float(np.vdot(q, u)), float(np.vdot(u, u)), a, b, route="dual", state=state)
