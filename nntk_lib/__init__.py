@@ -21,6 +21,7 @@ from .methods.damping import Constant, Convex, GainRatio, Gamma, Smallest
 from .methods.gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
 from .methods.levenberg import LevenbergMarquardt
 from .methods.newton import Newton, newton_kernel, newton_step
+from .methods.spring import Spring
 from .methods.threshold import AboveThreshold, safe_gamma
 from .networks.activations import Activation, silu
 from .networks.base import jacobian
@@ -55,6 +56,7 @@ __all__ = [
     "Residual",
     "Shallow",
     "Smallest",
+    "Spring",
     "Square",
     "WeightedSquare",
     "circle",

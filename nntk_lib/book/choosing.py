@@ -35,6 +35,12 @@ DIRECTIONS = [
         "On the full batch while $N$ is at most a few thousand, else on mini-batches.",
     ),
     Choice(
+        "Spring",
+        r"Gauss-Newton with momentum: the damping pulls toward $\mu$ times the last step, not toward zero",
+        "as GaussNewton, and one $Jv$",
+        "On mini-batches with damping; a large momentum without damping may diverge.",
+    ),
+    Choice(
         "Newton",
         r"$(\nabla^2L+aI)\,\Delta=-\nabla L$ of a shallow network, exactly, for any width",
         r"$m\,p\,n^2$ for the rank update, $m\,p^3$ for the blocks; linear in $m$",

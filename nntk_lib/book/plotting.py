@@ -35,6 +35,7 @@ METHODS: dict[str, dict[str, str]] = {
     "adam": {"color": "#c04a8a", "marker": "P", "linestyle": (0, (4, 1, 1, 1)), "label": "Adam"},
     "kfac": {"color": "#8a7a00", "marker": "X", "linestyle": (0, (6, 2, 2, 2)), "label": "K-FAC"},
     "newton": {"color": "#d55e00", "marker": "^", "linestyle": (0, (5, 1)), "label": "Newton"},
+    "spring": {"color": "#7a68cc", "marker": ">", "linestyle": (0, (3, 1, 1, 1)), "label": "SPRING"},
 }
 LARGEST_SVG = 400_000  # characters
 DIVERGING = "PuOr_r"  # orange positive, purple negative; told apart with every kind of colour vision

@@ -6,6 +6,7 @@ from .damping import Constant, Convex, Damping, GainRatio, Gamma, Smallest
 from .gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
 from .levenberg import LevenbergMarquardt
 from .newton import Auto, ConjugateGradients, Direct, Newton, newton_kernel, newton_step, newton_steps, sweep
+from .spring import Spring
 from .threshold import AboveThreshold, safe_gamma
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Momentum",
     "Newton",
     "Smallest",
+    "Spring",
     "Step",
     "gauss_newton_step",
     "gradient_step",

@@ -3,14 +3,17 @@ r"""Gauss-Newton with momentum: SPRING.
 A batch says nothing about the directions that its samples do not see. The Gauss-Newton step is zero there; SPRING
 (Goldshlager, Abrahamsen and Lin 2024) keeps what the last step had. With the last step d and 0 <= mu < 1,
 
-    delta = argmin  grad L . v + (b/2) |R^T J v|^2 + (a/2) |v - mu d|^2,
+    delta = argmin  grad L . v + (b/2) |R^T J v|^2 + (a/2) |v - mu d|^2.
 
-and v = mu d + e leaves a damped Gauss-Newton step for e, in sample space
+For half a sum of squares and b = 1 it minimizes |r + J v|^2 + a |v - mu d|^2. The ansatz v = mu d + e leaves a damped
+Gauss-Newton step for e, of the order of the outputs,
 
-    (b R^T K R + a I) z = q + b mu R^T J d,    delta = mu d - J^T R z.
+    (b R^T K R + a I) z = q + b mu R^T J d,
+    delta = mu d - J^T R z,
 
-mu = 0 is Gauss-Newton. Without damping delta is the projection of mu d on
-the steps that interpolate the batch, a Kaczmarz step with momentum.
+with H = R R^T, g = R q, K = J J^T as in :mod:`nntk_lib.methods.gauss_newton`. With mu = 0 it is the step of that
+module. Without damping, delta is the projection of mu d onto the steps that fit the batch to first order: a step of
+Kaczmarz's method, with momentum.
 """
 
 from __future__ import annotations
@@ -31,27 +34,30 @@ from .gauss_newton import solve_definite
 
 @dataclass(frozen=True)
 class Spring:
-    """The damped Gauss-Newton step with momentum, in sample space.
+    """The damped Gauss-Newton step with momentum, of the order of the outputs.
+
+    It is that of Goldshlager, Abrahamsen and Lin (2024), A Kaczmarz-inspired approach to accelerate the optimization of
+    neural network wavefunctions, Journal of Computational Physics 516, 113351, for any loss.
 
     Attributes
     ----------
     damping : Damping
-        Rule for (a, b), as of :class:`~nntk_lib.methods.gauss_newton.GaussNewton`.
+        Rule for (a, b), as of :class:`~nntk_lib.methods.gauss_newton.GaussNewton`. With a = 0 a large momentum may
+        diverge on small batches.
     momentum : float
-        mu above, in [0, 1).
+        mu above, in [0, 1); it multiplies the whole last step, whatever the step size alpha of ``train``.
 
     Examples
     --------
-    >>> from nntk_lib import Constant, Shallow, circle, train
-    >>> from nntk_lib.training import Batches
+    >>> from nntk_lib import Batches, Constant, Shallow, Spring, circle, train
     >>> net, data = Shallow("tanh", beta=0.5), circle(16, (1, 2))
     >>> theta, batches = net.init(400, 2, rng=0), Batches(4)
     >>> end = [
-    ...     train(net, theta, data, Spring(Constant(1e-3), mu), 8,
+    ...     train(net, theta, data, Spring(Constant(0.1), mu), 8,
     ...           batches=batches).loss[-1]
     ...     for mu in (0.0, 0.5)
     ... ]
-    >>> bool(end[1] < end[0])
+    >>> bool(end[1] < end[0] / 2)
     True
     """
 

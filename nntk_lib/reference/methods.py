@@ -67,6 +67,17 @@ def gauss_newton(J: Array, R: Array, q: Array, a: float, b: float = 1.0) -> Arra
     return np.linalg.solve(T, Q.T @ right)
 
 
+def spring(J: Array, R: Array, q: Array, a: float, b: float, mu: float, last: Array) -> Array:
+    """argmin of q . A v + (b/2) |A v|^2 + (a/2) |v - mu last|^2 with A = R^T J, by least squares, shape (P,).
+
+    For a = 0 there are many minimizers; this is the one nearest to mu last.
+    """
+    A, kept = dense_factor(R).T @ J, mu * last.ravel()
+    stacked = np.vstack([np.sqrt(b) * A, np.sqrt(a) * np.eye(A.shape[1])])
+    right = np.concatenate([-q.ravel() / np.sqrt(b) - np.sqrt(b) * A @ kept, np.zeros(A.shape[1])])
+    return kept + np.linalg.lstsq(stacked, right, rcond=None)[0]
+
+
 def momentum(gradients: list[Array], rate: float, mu: float, nesterov: bool = False) -> list[Array]:
     """The steps for given gradients, one after the other."""
     v, steps = np.zeros_like(gradients[0]), []

@@ -30,6 +30,7 @@ from nntk_lib import (
     Residual,
     Shallow,
     Smallest,
+    Spring,
     Square,
     WeightedSquare,
     flow,
@@ -135,6 +136,7 @@ def directions(name):
         found += [(f"gauss-newton, {key}", GaussNewton(rule), False)]
         found += [(f"gauss-newton, identity, {key}", GaussNewton(rule, metric="identity"), False)]
     found.append(("levenberg-marquardt", LevenbergMarquardt(GainRatio(start=0.7)), False))
+    found.append(("spring, without a last step", Spring(Constant(0.05)), False))
     if name.startswith("shallow"):
         rules = {"constant": Constant(30.0), "gamma": Gamma(300.0), "threshold": AboveThreshold(2.0, 0.5)}
         for key, rule in rules.items():

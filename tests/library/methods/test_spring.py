@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nntk_lib import Constant, CrossEntropy, Deep, GaussNewton, Logistic, Shallow, Square
-from nntk_lib.exceptions import ParameterError
-from nntk_lib.methods.spring import Spring
+from nntk_lib import Batches, Constant, CrossEntropy, Data, Deep, GaussNewton, Logistic, Shallow, Spring, Square, train
+from nntk_lib.exceptions import ParameterError, ShapeError, SingularSystemError
 from nntk_lib.networks.base import jacobian
+from nntk_lib.reference import methods as twin
 
 EPS = np.finfo(float).eps
 CASES = {
@@ -26,24 +26,18 @@ def two_steps(name: str, a: float, b: float, mu: float):
     first = spring(net.at(theta, X), loss, y)
     theta = theta + first.delta
     at = net.at(theta, X)
-    return spring(at, loss, y, first), first.delta, at, jacobian(net, theta, X), loss, y
+    J = jacobian(net, theta, X).reshape(at.f.size, -1)
+    return spring(at, loss, y, first), first.delta, at, J, loss, y
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("a, b, mu", [(0.1, 1.0, 0.0), (0.1, 1.0, 0.9), (1e-3, 0.5, 0.5)])
-def test_is_the_minimizer(name, a, b, mu):
-    """Of grad L . v + (b/2) v . J^T H J v + (a/2) |v - mu d|^2, solved in parameter space."""
+def test_is_the_minimizer_that_defines_it(name, a, b, mu):
     step, last, at, J, loss, y = two_steps(name, a, b, mu)
     R, q = loss.factor(at.f, y)
-    wide = np.zeros((J.shape[0], q.size))  # R of all samples as one matrix
-    for j, block in enumerate(np.reshape(R, (len(at.f), -1))):
-        C = J.shape[0] // len(at.f)
-        wide[j * C : (j + 1) * C, j * C : (j + 1) * C] = block.reshape(C, C)
-    A = wide.T @ J
-    system = b * A.T @ A + a * np.eye(J.shape[1])
-    expected = np.linalg.solve(system, -A.T @ q.ravel() + a * mu * last.ravel())
-    tolerance = 100 * EPS * np.linalg.cond(system) * np.linalg.norm(expected)
-    assert np.linalg.norm(step.delta.ravel() - expected) <= tolerance
+    expected, A = twin.spring(J, R, q, a, b, mu, last), twin.dense_factor(R).T @ J
+    tolerance = 100 * EPS * (np.linalg.norm(A, 2) ** 2 + a) / a
+    assert np.linalg.norm(step.delta.ravel() - expected) <= tolerance * np.linalg.norm(expected)
     assert step.slope == pytest.approx(float((A.T @ q.ravel()) @ expected), rel=1e-9)
     assert step.curvature == pytest.approx(float(np.sum((A @ expected) ** 2)), rel=1e-9)
 
@@ -63,6 +57,47 @@ def test_without_damping_it_interpolates_the_batch_and_keeps_the_rest():
     assert np.linalg.norm(J @ step.delta.ravel() + at.f - y) <= rounding
     rest = (step.delta - 0.9 * last).ravel()
     assert np.linalg.norm(rest - np.linalg.pinv(J) @ (J @ rest)) <= rounding
+
+
+def test_without_damping_it_is_the_nearest_to_the_last_step():
+    step, last, at, J, loss, y = two_steps("square", 0.0, 1.0, 0.9)
+    expected = twin.spring(J, *loss.factor(at.f, y), 0.0, 1.0, 0.9, last)
+    tolerance = 100 * EPS * np.linalg.cond(J) ** 2
+    assert np.linalg.norm(step.delta.ravel() - expected) <= tolerance * np.linalg.norm(expected)
+
+
+def test_train_hands_the_last_step_on_from_batch_to_batch():
+    """Two epochs of two batches by hand, at half the step: what is remembered is the whole step."""
+    net, size, loss, y = CASES["square"]
+    X, theta = np.random.default_rng(1).standard_normal((4, 3)), net.init(**size, rng=0)
+    by_hand, last = theta, np.zeros(theta.size)
+    for part in 2 * [[0, 1], [2, 3]]:
+        J, r = jacobian(net, by_hand, X[part]).reshape(2, -1), net.at(by_hand, X[part]).f - y[part]
+        last = twin.spring(J, *loss.factor(r + y[part], y[part]), 0.1, 1.0, 0.7, last)
+        by_hand = by_hand + 0.5 * last.reshape(theta.shape)
+    how = {"loss": loss, "alpha": 0.5, "batches": Batches(2, order="cyclic")}
+    run = train(net, theta, Data(X, y, "four points"), Spring(Constant(0.1), 0.7), 2, **how)
+    np.testing.assert_allclose(run.theta, by_hand, rtol=1e-10, atol=1e-12)
+
+
+def test_the_last_step_must_fit():
+    net, size, loss, y = CASES["square"]
+    X, spring = np.random.default_rng(1).standard_normal((4, 3)), Spring(Constant(0.1))
+    first = spring(net.at(net.init(**size, rng=0), X), loss, y)
+    wider = net.at(net.init(8, 3, rng=0), X)
+    with pytest.raises(ShapeError, match="Start a new run"):
+        spring(wider, loss, y, first)
+    other = GaussNewton(Constant(0.1))(wider, loss, y)  # the step of another method is not remembered
+    np.testing.assert_array_equal(spring(wider, loss, y, other).delta, spring(wider, loss, y).delta)
+
+
+def test_a_singular_batch_is_refused_and_damping_mends_it():
+    net, size, loss, y = CASES["square"]
+    X = np.ones((2, 3))
+    at = net.at(net.init(**size, rng=0), X)
+    with pytest.raises(SingularSystemError):
+        Spring(Constant(0.0))(at, loss, y[:2])
+    assert np.isfinite(Spring(Constant(0.1))(at, loss, y[:2]).delta).all()
 
 
 def test_momentum_is_a_share():
