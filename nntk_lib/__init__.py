@@ -17,7 +17,7 @@ from .limits.dynamics import trajectory
 from .limits.kernels import limit_ntk
 from .losses import CrossEntropy, LogCosh, Logistic, Square, WeightedSquare
 from .methods.baselines import KFAC, Adam, Momentum
-from .methods.damping import Constant, Convex, GainRatio, Gamma, Smallest
+from .methods.damping import Constant, Convex, GainRatio, Gamma, ResidualNorm, Smallest
 from .methods.gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
 from .methods.levenberg import LevenbergMarquardt
 from .methods.newton import Newton, newton_kernel, newton_step
@@ -54,6 +54,7 @@ __all__ = [
     "NNTKError",
     "Newton",
     "Residual",
+    "ResidualNorm",
     "Shallow",
     "Smallest",
     "Spring",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from shared import RUNS, shared_folder
 from sources import CI, HTML, ROOT, WEIGHTS
 
 pytest_plugins = ["corners", "workers"]
@@ -36,24 +37,22 @@ def html(tmp_path_factory):
 
     Of several workers the first builds, and the others wait.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
+    shared = shared_folder(tmp_path_factory)
     with FileLock(shared / "build.lock"):
         said = shared / "build.txt"
         if not said.exists():
-            said.write_text(build(), encoding="utf-8")
+            said.write_text(build(shared / RUNS), encoding="utf-8")
         problems = said.read_text(encoding="utf-8")
     if problems:
         pytest.fail(f"the strict build failed\n{problems}", pytrace=False)
     return HTML
 
 
-def build() -> str:
-    """Build the book; what it said if it failed."""
+def build(runs: Path) -> str:
+    """Build the book, with the notebooks that have been run; what it said if it failed."""
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", str(ROOT), "-n", "-W", "--keep-going"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "NNTK_RUNS": str(runs)}, capture_output=True, text=True)
     return f"{done.stdout[-2000:]}\n{done.stderr[-8000:]}" if done.returncode else ""
 
 

@@ -1,21 +1,23 @@
 """Added to nbval: when a notebook's cells have run, its explorers are drawn at their corners, in the same kernel.
 
-For each explorer one cell follows the notebook's own. It draws the explorer at all corners of its parameters and once
-between the values that are served, with warnings as errors: no exception, no NaN, no empty line. ``conftest.py`` loads
-this plugin.
+For each explorer one cell follows the notebook's own. It makes the explorer's widget and draws the explorer at all
+corners of its parameters and once between the values that are served, with warnings as errors: no exception, no NaN, no
+empty line. The kernel has the settings of the build, which takes the outputs of a notebook that passed: nothing is run
+twice. ``conftest.py`` loads this plugin.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-import os
+import time
 from collections import defaultdict
 
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
-from sources import SET_UP
+from shared import RUNS, shared_folder
+from sources import ROOT, SET_UP
 
 LEGENDS = """\
 from nntk_lib.book.plotting import behind_legends
@@ -33,6 +35,7 @@ def draw_corners(name: str, names: list[str]) -> None:
     from nntk_lib.book.plotting import covered_by_legends
 
     assert list(created) == names, f"the notebook's text has the explorers {names}, its kernel {list(created)}"
+    created[name].widget()
     for values in [*created[name].corners(), created[name].between()]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -50,27 +53,57 @@ def draw_corners(name: str, names: list[str]) -> None:
 
 
 class Chapter(IPyNbFile):
-    """A notebook with one more cell for each of its explorers; its kernel has one thread, as in the build."""
+    """A notebook with one more cell for each of its explorers."""
 
     def setup(self):
+        from nntk.environment import kernel_variables
+        from nntk.execution import RECORDS
+
+        runs = shared_folder(self.config._tmp_path_factory) / RUNS
+        self.folder = runs / self.path.with_suffix("").relative_to(self.config.rootpath)
+        variables = kernel_variables(ROOT, self.folder, self.folder / RECORDS)
         with pytest.MonkeyPatch.context() as patch:
-            for name in {"OPENBLAS_NUM_THREADS", "NNTK_THREADS"} - set(os.environ):
-                patch.setenv(name, "1")
+            for name, value in variables.items():
+                patch.setenv(name, value)
             super().setup()
+        self.seconds = 0.0
 
     def collect(self):
-        number = -1
-        for number, cell in enumerate(super().collect()):  # noqa: B007
-            yield cell
+        self.own = list(super().collect())
+        yield from self.own
         names = explorers(cell.source for cell in self.nb.cells if cell.cell_type == "code")
-        for more, name in enumerate(names, 1):
+        for number, name in enumerate(names, len(self.own)):
             source = f"{inspect.getsource(draw_corners)}\ndraw_corners({name!r}, {names!r})"
-            yield self.one_more(f"Corners of {name}", number + more, source)
-        yield self.one_more("Legends of figures", number + len(names) + 1, LEGENDS)
+            yield self.one_more(f"Corners of {name}", number, source)
+        yield self.one_more("Legends of figures", len(self.own) + len(names), LEGENDS)
 
     def one_more(self, title: str, number: int, source: str) -> IPyNbCell:
         cell, options = nbformat.v4.new_code_cell(source), defaultdict(bool)
         return IPyNbCell.from_parent(self, name=title, cell_num=number, cell=cell, options=options)
+
+    def teardown(self):
+        outputs = [item.test_outputs for item in self.own]
+        if all(found is not None and all(out.output_type != "error" for out in found) for found in outputs):
+            self.save(outputs)
+        super().teardown()
+
+    def save(self, outputs: list) -> None:
+        """The notebook as it was run, for the build."""
+        from nntk.execution import Run
+
+        for item, found in zip(self.own, outputs, strict=True):
+            item.cell.outputs = found
+        told = self.kernel.kc.kernel_info(reply=True, timeout=60)["content"]
+        self.nb.metadata["language_info"] = told["language_info"]
+        Run(nbformat.writes(self.nb), self.seconds).save(self.folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    begin = time.perf_counter()
+    yield
+    if isinstance(item.parent, Chapter) and item in item.parent.own:
+        item.parent.seconds += time.perf_counter() - begin
 
 
 def explorers(sources) -> list[str]:

@@ -1,8 +1,8 @@
 """How the tests are shared among workers (``pytest -n auto``): one for each core, which work on units of tests.
 
 A unit is run by one worker, in order: the cells of a notebook, the tests of a page that is opened once for all of them,
-a file of tests, or one slow test alone. Units are taken in the order of ``RANKS``: the build is begun at once, and what
-takes long is not left for the end.
+a file of tests, or one slow test alone. Units are taken in the order of ``RANKS``: first the notebooks, whose outputs
+the build takes, then the build, while another worker does what needs no page; what takes long is not left for the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ except ImportError:  # then there is one worker, pytest itself
 ALONE = {"test_mutants.py", "test_keyboard.py", "test_print.py"}
 BY_PAGE = {"test_pages.py", "test_explorers.py"}
 PAGES = sorted([*documents(), *GENERATED], key=len, reverse=True)  # a name within another one comes later
-RANKS = ["test_html.py", ".ipynb", "test_lite.py", "test_binder.py", "test_pdf.py", "test_pages.py", "test_mutants.py"]
+RANKS = [".ipynb", "test_binder.py", "test_html.py", "test_lite.py", "test_pdf.py", "test_mutants.py", "test_pages.py"]
 
 
 def cores() -> int:

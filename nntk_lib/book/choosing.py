@@ -82,6 +82,12 @@ DAMPINGS = [
         "To compare widths: in these units the limit of infinite width exists.",
     ),
     Choice(
+        "ResidualNorm",
+        r"$\gamma=\max(\text{floor},c\lVert q\rVert)$, $\lVert q\rVert=\lVert r\rVert/\sqrt n$ for the mean square",
+        "nothing",
+        "With Gauss-Newton on a full batch that can be fitted: order two at the end, if $c$ is found.",
+    ),
+    Choice(
         "Smallest",
         r"$a=\max(\alpha\lambda_{\min}(JJ^\top),\text{floor})$",
         r"eigenvalues, $4N^3/3$",

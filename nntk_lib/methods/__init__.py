@@ -2,7 +2,7 @@
 
 from .base import Direction, Step
 from .baselines import KFAC, Adam, Momentum
-from .damping import Constant, Convex, Damping, GainRatio, Gamma, Smallest
+from .damping import Constant, Convex, Damping, GainRatio, Gamma, ResidualNorm, Smallest
 from .gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
 from .levenberg import LevenbergMarquardt
 from .newton import Auto, ConjugateGradients, Direct, Newton, newton_kernel, newton_step, newton_steps, sweep
@@ -27,6 +27,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Momentum",
     "Newton",
+    "ResidualNorm",
     "Smallest",
     "Spring",
     "Step",

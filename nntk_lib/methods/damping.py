@@ -7,13 +7,15 @@ Every damped Gauss-Newton method of the book solves one system, in sample space 
 
 with K = J J^T, H = R R^T and grad L = J^T R q. The papers differ in (a, b) only. Since the loss carries its own 1/n, H
 does, and no damping is ever multiplied by n or by a power of m, with one exception: the gamma of the Newton paper is
-made for the limit kernel, and :class:`Gamma` brings it to the network at hand.
+made for the limit kernel, and :class:`Gamma` and :class:`ResidualNorm` bring it to the network at hand.
 
     rule               (a, b)
     Constant(a, b)     as given
                        Cai (11): a = alpha, b = lambda
     Gamma(gamma)       (gamma m^{1 - 2 beta}, 1)
                        Riedl et al. (4)
+    ResidualNorm(c)    (c |q| m^{1 - 2 beta}, 1)
+                       Fan and Yuan, gamma in proportion to the residual
     Smallest(alpha)    (max(alpha lambda, floor), 1)
                        Arbel (5), lambda the smallest eigenvalue of K
     Convex(r)          (rho, 1 - rho), rho = r lambda/(1 + r lambda)
@@ -48,6 +50,8 @@ class Spectrum:
     ----------
     kernel : Spectrum
         The same without the loss, K for R^T K R; itself if the loss is not part of the matrix.
+    residual : float
+        The norm |q| of the right-hand side, for the mean square the root mean square of the residual.
 
     Parameters
     ----------
@@ -56,6 +60,7 @@ class Spectrum:
     values : callable, optional
         Makes the eigenvalues in ascending order, where there is a better way than to ask the matrix.
     kernel : Spectrum, optional
+    residual : float, optional
 
     Examples
     --------
@@ -70,8 +75,9 @@ class Spectrum:
         matrix: Callable[[], Array],
         values: Callable[[], Array] | None = None,
         kernel: Spectrum | None = None,
+        residual: float = math.nan,
     ):
-        self._make, self._make_values, self.kernel = matrix, values, kernel or self
+        self._make, self._make_values, self.kernel, self.residual = matrix, values, kernel or self, residual
 
     @cached_property
     def matrix(self) -> Array:
@@ -153,6 +159,51 @@ class Gamma:
     def __call__(self, spectrum: Spectrum, at: Tangent, previous: Step | None = None) -> tuple[float, float]:
         """(gamma / kernel_scale, 1)."""
         return self.gamma / at.kernel_scale, 1.0
+
+
+@dataclass(frozen=True)
+class ResidualNorm:
+    """Damping in proportion to the residual, gamma_k = max(floor, c |q_k|), for Gauss-Newton and for Newton.
+
+    Fan and Yuan (2005) show quadratic convergence of Levenberg-Marquardt steps with this damping, on a local error
+    bound. For the mean square |q| is the root mean square of the residual, |r| / sqrt n.
+
+    Attributes
+    ----------
+    c : float
+        In the units of the limit kernel, as gamma of :class:`Gamma`.
+    floor : float
+        Smallest gamma.
+
+    Raises
+    ------
+    ParameterError
+        If c is not positive; when called, if the residual and the floor are zero.
+
+    Examples
+    --------
+    >>> from nntk_lib import GaussNewton, Shallow, interval, train
+    >>> net, data = Shallow("tanh"), interval(8, frequencies=(1,))
+    >>> history = train(net, net.init(500, 1, rng=0), data, GaussNewton(ResidualNorm(0.01)), 10)
+    >>> bool(history.loss[-1] < 1e-6 * history.loss[0])
+    True
+    """
+
+    c: float
+    floor: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "c", positive("c", self.c))
+        object.__setattr__(self, "floor", positive("floor", self.floor, allow_zero=True))
+
+    def __call__(self, spectrum: Spectrum, at: Tangent, previous: Step | None = None) -> tuple[float, float]:
+        """(max(floor, c |q|) / kernel_scale, 1)."""
+        if math.isnan(spectrum.residual):
+            raise ParameterError("ResidualNorm needs the residual: call it with a Spectrum(..., residual=|q|).")
+        gamma = max(self.floor, self.c * spectrum.residual)
+        if gamma == 0:
+            raise ParameterError("The residual is zero: nothing is left to fit. Stop, or give a floor.")
+        return gamma / at.kernel_scale, 1.0
 
 
 def _chosen(spectrum: Spectrum, kernel: str) -> float:

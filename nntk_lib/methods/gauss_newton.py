@@ -184,9 +184,9 @@ def _dual(method: GaussNewton, at: Tangent, loss: Loss, y: ArrayLike, previous: 
     K = at.gram()
     with one_blas_thread() if len(K) < LARGE else nullcontext():
         M = _finite(K if R is None else sandwich(R, K))
-        plain = Spectrum(lambda: K)
-        a, b = method._damping(Spectrum(lambda: M, kernel=plain if R is not None else None), at, previous)
         q = q.ravel()
+        plain = Spectrum(lambda: K) if R is not None else None
+        a, b = method._damping(Spectrum(lambda: M, None, plain, float(np.linalg.norm(q))), at, previous)
         z = solve_definite(M, q, a, b)
         u = M @ z
         if b:  # the same by the system; each loses digits where the other does not
@@ -206,7 +206,8 @@ def _primal(method: GaussNewton, at: Tangent, loss: Loss, y: ArrayLike, previous
     with one_blas_thread() if A.size < LARGE**2 else nullcontext():
         U, s, Vt = np.linalg.svd(_finite(A), full_matrices=False)
         plain = Spectrum(lambda: J.T @ J, lambda: np.linalg.svd(J, compute_uv=False)[::-1] ** 2)
-        spectrum = Spectrum(lambda: A.T @ A, lambda: s[::-1] ** 2, plain if R is not None else None)
+        norm = float(np.linalg.norm(q))
+        spectrum = Spectrum(lambda: A.T @ A, lambda: s[::-1] ** 2, plain if R is not None else None, norm)
         a, b = method._damping(spectrum, at, previous)
         rounding = max(A.shape) * EPS * s[0]  # of the singular values
         if not (s[-1] > rounding or a > b * rounding**2):
@@ -294,9 +295,11 @@ def spectrum(at: Tangent, loss: Loss, y: ArrayLike, metric: str = "loss") -> Spe
     >>> start = net.at(net.init(m=200, d=1, rng=0), X)
     >>> rule = Convex(r=1.0, lam=spectrum(start, Square(), X[:, 0]).smallest)
     """
-    R, _ = GaussNewton(metric=metric)._factor(at, loss, y)
-    plain = Spectrum(at.gram)
-    return plain if R is None else Spectrum(lambda: sandwich(R, at.gram()), kernel=plain)
+    R, q = GaussNewton(metric=metric)._factor(at, loss, y)
+    norm = float(np.linalg.norm(q))
+    if R is None:
+        return Spectrum(at.gram, residual=norm)
+    return Spectrum(lambda: sandwich(R, at.gram()), kernel=Spectrum(at.gram), residual=norm)
 
 
 def gauss_newton_step(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: float) -> Step:

@@ -214,7 +214,8 @@ class Newton:
             If the network's output Hessians are not block-diagonal.
         """
         _require_blocks(at)
-        a, b = self.damping(BlockSpectrum(at, loss.gradient(at.f, y)), at, previous)
+        residual = float(np.linalg.norm(loss.factor(at.f, y)[1]))
+        a, b = self.damping(BlockSpectrum(at, loss.gradient(at.f, y), residual), at, previous)
         [step] = sweep(at, loss, y, [a / b], self.route)
         if b == 1:
             return step

@@ -43,10 +43,12 @@ class BlockSpectrum:
     ----------
     smallest, largest : float
         Over all blocks of S = sum_j a_j Hess f_j.
+    residual : float
+        The norm |q| of the right-hand side; see :class:`nntk_lib.methods.damping.Spectrum`.
     """
 
-    def __init__(self, at: Tangent, a: Array):
-        self.at, self.a = at, a
+    def __init__(self, at: Tangent, a: Array, residual: float = np.nan):
+        self.at, self.a, self.residual = at, a, residual
 
     @cached_property
     def _ends(self) -> tuple[float, float]:

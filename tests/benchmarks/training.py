@@ -9,32 +9,30 @@ inside, and both second-order methods have the same two rules: a fixed gamma, an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from problems import Problem, Run
 
 import nntk_lib
-from nntk_lib import AboveThreshold, Gamma, GaussNewton, Newton, NNTKError, Shallow, Square, circle, residual
+from nntk_lib import (
+    AboveThreshold,
+    Gamma,
+    GaussNewton,
+    Newton,
+    NNTKError,
+    ResidualNorm,
+    Shallow,
+    Square,
+    circle,
+    residual,
+)
 from nntk_lib.data import diabetes
 from nntk_lib.methods import ConjugateGradients, Direct
 
 LEVELS = (1e-2, 1e-4, 1e-6)  # of the initial loss
 POINTS = 60
 FLOOR = 1e-12  # of every gamma that follows the residual
-
-
-@dataclass(frozen=True)
-class Proportional:
-    """Gauss-Newton's gamma_k = c |r_k| / n^{1/2}: what Newton's rule above its threshold does, without a threshold."""
-
-    c: float
-    y: object
-
-    def __call__(self, spectrum, at, previous=None) -> tuple[float, float]:
-        gamma = max(FLOOR, self.c * float(np.sqrt(np.mean((at.f - self.y) ** 2))))
-        return gamma / at.kernel_scale, 1.0
 
 
 class Done(Exception):
@@ -135,7 +133,7 @@ def choices(method: str, given) -> tuple[str, dict]:
     if method == "gauss-newton":
         return "gamma", {g: partial(stepping, GaussNewton(Gamma(g))) for g in decades(0, -14)}
     if method == "gauss-newton-residual":
-        rules = {c: GaussNewton(Proportional(c, given[-1])) for c in decades(1, -10)}
+        rules = {c: GaussNewton(ResidualNorm(c, FLOOR)) for c in decades(1, -10)}
         return "c", {c: partial(stepping, rule) for c, rule in rules.items()}
     if method == "gradient-descent":
         stable = 2 / np.linalg.eigvalsh(nntk_lib.empirical_ntk(*given[:3]))[-1]

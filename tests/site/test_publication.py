@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import importlib
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from nntk.site import site_address
 from published import ADDRESS, served_below
 from sources import BOOK, CONFIG, GENERATED, ROOT, documents
 
@@ -63,12 +63,10 @@ def head(html, page: str) -> Head:
         ("https://example.org/book", "https://github.com/ada/notes", "https://example.org/book/"),
     ],
 )
-def test_one_address(monkeypatch, base, repository, wanted):
+def test_one_address(base, repository, wanted):
     """Where GitHub Pages shows a repository, unless another address is set."""
-    monkeypatch.syspath_prepend(BOOK / "_ext")
-    module = importlib.import_module("nntk.site")
     config = SimpleNamespace(html_baseurl=base, html_theme_options={"repository_url": repository})
-    assert module.site_address(config) == wanted
+    assert site_address(config) == wanted
 
 
 @every_file

@@ -1,4 +1,7 @@
-"""What the kernels of the chapters inherit from the build: variables of the environment, and IPython's settings."""
+"""What the chapters' kernels inherit: variables of the environment, and IPython's settings.
+
+The tests run the chapters under the same settings, so that the build can take what they ran (``execution``).
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,27 @@ def ledger_folder(app) -> Path:
     return Path(app.outdir).parent / "ledger"
 
 
-def prepare(app) -> None:
-    """Explorers render their frames, claims are recorded, and this tree's library goes before an installed one."""
-    ledger_folder(app).mkdir(parents=True, exist_ok=True)
-    os.environ["NNTK_RENDER_FRAMES"] = "1"
-    os.environ["NNTK_LEDGER"] = str(ledger_folder(app))
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    profile = Path(app.outdir).parent / "ipython" / "profile_default"
+def kernel_variables(root: Path, folder: Path, ledger: Path) -> dict[str, str]:
+    """Explorers render their frames, claims are recorded, and the library of ``root`` goes before an installed one.
+
+    IPython's settings are written below ``folder``.
+    """
+    ledger.mkdir(parents=True, exist_ok=True)
+    profile = folder / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     formats = 'get_config().InlineBackend.figure_formats = {"png", "pdf"}\n'  # for the pages, for the printed book
     (profile / "ipython_kernel_config.py").write_text(formats, encoding="utf-8")
-    os.environ["IPYTHONDIR"] = str(profile.parent)
-    paths = [str(app.srcdir), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    paths = [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        "NNTK_RENDER_FRAMES": "1",
+        "NNTK_LEDGER": str(ledger),
+        **{name: os.environ.get(name, "1") for name in ONE_THREAD},
+        "IPYTHONDIR": str(profile.parent),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+    }
+
+
+def prepare(app) -> None:
+    """Set them for the kernels of this build."""
+    os.environ.update(kernel_variables(Path(app.srcdir), Path(app.outdir).parent, ledger_folder(app)))
     sys.path.insert(0, str(app.srcdir))

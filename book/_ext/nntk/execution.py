@@ -3,6 +3,9 @@
 Sphinx reads, and myst-nb would run, one page after the other; so ``_config.yml`` switches myst-nb's own execution off,
 and what it reads in place of a notebook's file is the notebook as it was run here, a moment before. Nothing is kept:
 outputs of an older library cannot come back.
+
+The tests run every notebook themselves, in kernels with the settings of ``environment``, and name in the variable
+NNTK_RUNS a folder with what they ran; only what is not in it is run here then.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 import traceback
 from dataclasses import dataclass
@@ -22,10 +26,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from sphinx.util import logging
 
+from .environment import ledger_folder
 from .form import arrange
 from .ledger_page import read_claims
 
 logger = logging.getLogger(__name__)
+
+RUN, RECORDS = "run.ipynb", "ledger"  # of one notebook, in its folder below NNTK_RUNS
 
 
 @dataclass
@@ -37,6 +44,25 @@ class Run:
     error: str = ""
     reason: str = ""
 
+    def save(self, folder: Path) -> None:
+        """As a notebook that a later build can take; its seconds are part of its metadata."""
+        notebook = nbformat.reads(self.text, as_version=4)
+        notebook.metadata["seconds"] = self.seconds
+        folder.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, folder / RUN)
+
+
+def saved(folder: Path, path: Path, ledger: Path) -> Run | None:
+    """A notebook that the tests ran, if it is the one of the file; its records go to the ledger."""
+    if not (folder / RUN).exists():
+        return None
+    notebook, source = (nbformat.read(file, as_version=4) for file in (folder / RUN, path))
+    if [cell.source for cell in notebook.cells] != [cell.source for cell in source.cells]:
+        return None
+    shutil.copytree(folder / RECORDS, ledger, dirs_exist_ok=True)
+    seconds = notebook.metadata.pop("seconds")
+    return Run(nbformat.writes(notebook), seconds)
+
 
 def run_notebooks(app, env, docnames: list[str]) -> None:
     """Run those of the pages to be read that are notebooks."""
@@ -44,7 +70,14 @@ def run_notebooks(app, env, docnames: list[str]) -> None:
     paths = {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     app.nntk_claims = {claim["id"]: claim for claim in read_claims(app)}
-    app.nntk_runs = asyncio.run(run_all(paths, cores, app.config.nb_execution_timeout))
+    app.nntk_runs = {}
+    if "NNTK_RUNS" in os.environ:
+        runs, ledger = Path(os.environ["NNTK_RUNS"]), ledger_folder(app)
+        found = {name: saved(runs / name, path, ledger) for name, path in paths.items()}
+        app.nntk_runs = {name: run for name, run in found.items() if run}
+        logger.info("took %d of %d notebooks from the tests", len(app.nntk_runs), len(paths))
+    missing = {name: path for name, path in paths.items() if name not in app.nntk_runs}
+    app.nntk_runs |= asyncio.run(run_all(missing, cores, app.config.nb_execution_timeout))
 
 
 async def run_all(paths: dict[str, Path], cores: int, timeout: int) -> dict[str, Run]:

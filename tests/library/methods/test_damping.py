@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nntk_lib.data import interval
 from nntk_lib.exceptions import ParameterError
 from nntk_lib.losses import LogCosh, Square, WeightedSquare
 from nntk_lib.methods.base import Step
-from nntk_lib.methods.damping import Constant, Convex, GainRatio, Gamma, Smallest, Spectrum
+from nntk_lib.methods.damping import Constant, Convex, GainRatio, Gamma, ResidualNorm, Smallest, Spectrum
 from nntk_lib.methods.gauss_newton import GaussNewton, spectrum
+from nntk_lib.methods.newton import Newton
+from nntk_lib.networks.shallow.spec import Shallow
+from nntk_lib.theory import convergence_order
+from nntk_lib.training import train
 
 from .tiny import Tiny, relative, targets
 
@@ -20,7 +25,7 @@ def never():
     raise AssertionError("a rule asked for eigenvalues that it does not need")
 
 
-FAILS = Spectrum(never)
+FAILS = Spectrum(never, residual=2.0)
 PAIR = Spectrum(lambda: np.diag([0.5, 2.0]), kernel=Spectrum(lambda: np.diag([4.0, 9.0])))
 LAST = Step("gauss-newton", None, -1.0, a=0.3, b=0.7)
 
@@ -35,6 +40,8 @@ class At:
         (Constant(), (0, 1)),
         (Constant(0.1, 0.9), (0.1, 0.9)),
         (Gamma(5.0), (0.2, 1)),
+        (ResidualNorm(5.0), (0.4, 1)),
+        (ResidualNorm(5.0, floor=25.0), (1, 1)),
         (Smallest(0.0, 1e-7), (1e-7, 1)),
         (Convex(rho=0.25), (0.25, 0.75)),
         (Convex(2.0, lam=0.5), (0.5, 0.5)),
@@ -90,6 +97,48 @@ def test_gain_ratio_sequence():
     assert path == pytest.approx([9, 3, 1, 1, 1, 2, 4, 8, 8, 8 / 3, 8 / 9, 0.5, 0.5])
 
 
+@pytest.mark.parametrize("side", ["dual", "primal"])
+def test_the_residual_is_that_of_the_step(side):
+    """The mean square's |q| is the root mean square of the residual, whoever makes the spectrum."""
+    net, theta = Tiny.draw(n=5, P=30)
+    at = net.at(theta)
+    y = targets(Square(), at)
+    size = np.sqrt(np.mean((at.f - y) ** 2))
+    assert spectrum(at, Square(), y).residual == pytest.approx(size, rel=1e-14)
+    assert GaussNewton(ResidualNorm(0.5), side=side)(at, Square(), y).gamma == pytest.approx(0.5 * size, rel=1e-14)
+    loss = LogCosh(np.ones(5), "sum")
+    q = loss.factor(at.f, y)[1]
+    assert GaussNewton(ResidualNorm(2.0))(at, loss, y).gamma == pytest.approx(2 * np.linalg.norm(q), rel=1e-14)
+    plain = GaussNewton(ResidualNorm(2.0), metric="identity")(at, loss, y)
+    assert plain.gamma == pytest.approx(2 * np.linalg.norm(loss.gradient(at.f, y)), rel=1e-14)
+    with pytest.raises(ParameterError, match="give a floor"):
+        GaussNewton(ResidualNorm(1.0))(at, Square(), at.f)
+    assert GaussNewton(ResidualNorm(1.0, floor=0.1))(at, Square(), at.f).gamma == pytest.approx(0.1)
+    with pytest.raises(ParameterError, match="Spectrum"):
+        ResidualNorm(1.0)(PAIR, at)
+
+
+def test_newton_with_the_residual_is_newton_with_that_gamma():
+    net, data = Shallow("tanh"), interval(6, frequencies=(1,))
+    at = net.at(net.init(200, 1, rng=0), data.X)
+    step = Newton(ResidualNorm(3.0))(at, Square(), data.y)
+    gamma = 3 * np.sqrt(np.mean((at.f - data.y) ** 2))
+    assert step.gamma == pytest.approx(gamma, rel=1e-14)
+    assert relative(step.delta, Newton(gamma)(at, Square(), data.y).delta) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("rule", "order", "within"), [(ResidualNorm(0.3), 2, 0.35), (Gamma(1e-3), 1, 0.1)], ids=["residual", "fixed"]
+)
+def test_the_order_of_convergence_is_two(rule, order, within):
+    """Fan and Yuan: quadratic; the same run with a fixed gamma is linear."""
+    net, data = Shallow("tanh"), interval(6, frequencies=(1,))
+    start = net.init(400, 1, rng=0)
+    loss = train(net, start, data, GaussNewton(rule), 60, stop=lambda value: value < 1e-22).loss
+    errors = np.sqrt(loss[loss > 1e-26])[-3:]
+    assert abs(convergence_order(errors) - order) <= within
+
+
 def test_convex_damping_is_additive_damping_with_a_longer_step():
     """Cayci (14) is Arbel (5) with the factor 1 + r lambda."""
     net, theta = Tiny.draw(n=5, P=30)
@@ -130,6 +179,8 @@ def test_rates_of_caycis_theorem_10(b):
         (lambda: Constant(np.nan), "a = nan"),
         (lambda: Constant(0.0, 0.0), "no system"),
         (lambda: Gamma(0.0), "gamma"),
+        (lambda: ResidualNorm(0.0), "c = 0"),
+        (lambda: ResidualNorm(1.0, floor=-1.0), "floor"),
         (lambda: Smallest(floor=-1.0), "floor"),
         (lambda: Smallest(kernel="loss"), "'plain'"),
         (lambda: Convex(r=-1.0), "r = -1"),

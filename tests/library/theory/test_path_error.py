@@ -32,19 +32,24 @@ def test_path_error_is_the_literal_decomposition(method):
     net, theta, X, y = problem("tanh", m=60, n=5, d=1, seed=2)
     gamma, alpha, A = 2.0, 0.8, limit_ntk(*(problem("tanh", m=60, n=5, d=1, seed=2)[i] for i in (0, 2)))
     error = path_error(net, theta, X, y, gamma, 3, alpha=alpha, method=method)
-    record = {"residual": residuals(y)}
+    record = {"residual": residuals(y), "theta": lambda theta, at: theta.copy()}
     history = train(net, theta, Data(X, y, "random"), method(Gamma(gamma)), 3, alpha=alpha, record=record)
     limit = trajectory(A, y, 3, gamma=gamma, alpha=alpha)
     assert np.abs(error.total - (history["residual"] - limit.residual)).max() <= 1000 * EPS
     parts = ["start", "sampling", "curvature", "drift", "remainder"]
     assert np.abs(sum(getattr(error, part) for part in parts) - error.total).max() <= 1000 * EPS
-    # after one step every part is one matrix times one vector
-    f, K, h = forward(net, theta, X), nntk(A, gamma), nntk(empirical_ntk(net, theta, X), gamma)
-    Km = newton_kernel(net, theta, X, y, gamma) if method is Newton else h
-    assert error.start[1] == pytest.approx(f - alpha * K @ f, abs=100 * EPS)
-    assert error.sampling[1] == pytest.approx(-alpha * (h - K) @ (f - y), abs=100 * EPS)
-    assert error.curvature[1] == pytest.approx(-alpha * (Km - h) @ (f - y), abs=1000 * EPS)
-    assert np.abs(error.drift[1]).max() <= 100 * EPS
+    # every part by its definition: what each step adds, by kernels in place of the step, carried on by the limit's
+    K, wanted = nntk(A, gamma), {part: np.zeros(5) for part in parts} | {"start": forward(net, theta, X)}
+    for k in range(3):
+        thetas, r = history["theta"], history["residual"][k]
+        h0, h = (nntk(empirical_ntk(net, at, X), gamma) for at in (thetas[0], thetas[k]))
+        Km = newton_kernel(net, thetas[k], X, y, gamma) if method is Newton else h
+        after = forward(net, thetas[k + 1], X) - y
+        added = [0, (K - h0) @ r, (h - Km) @ r, (h0 - h) @ r, (after - r) / alpha + Km @ r]
+        for part, new in zip(parts, added, strict=True):
+            wanted[part] = wanted[part] - alpha * K @ wanted[part] + alpha * new
+            assert getattr(error, part)[k + 1] == pytest.approx(wanted[part], abs=1000 * EPS), (part, k)
+    assert np.abs(error.drift[3]).max() > 1e-6  # all parts of the network's movement are there
     assert error.norm("drift", "start") == pytest.approx(np.linalg.norm(error.drift + error.start, axis=1))
     assert error.norm() == pytest.approx(np.linalg.norm(error.total, axis=1))
     with pytest.raises(ParameterError, match="'total' or one of"):
