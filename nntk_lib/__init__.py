@@ -21,7 +21,6 @@ from .methods.damping import Constant, Convex, GainRatio, Gamma, ResidualNorm, S
 from .methods.gauss_newton import GaussNewton, Gradient, gauss_newton_step, gradient_step
 from .methods.levenberg import LevenbergMarquardt
 from .methods.newton import Newton, newton_kernel, newton_step
-from .methods.spring import Spring
 from .methods.threshold import AboveThreshold, safe_gamma
 from .networks.activations import Activation, silu
 from .networks.base import jacobian
@@ -57,7 +56,6 @@ __all__ = [
     "ResidualNorm",
     "Shallow",
     "Smallest",
-    "Spring",
     "Square",
     "WeightedSquare",
     "circle",

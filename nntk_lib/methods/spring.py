@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..exceptions import NonFiniteError
-from ..losses import Loss, sandwich, times, transposed
+from ..losses import Loss, times, transposed
 from ..networks.base import Tangent
 from .base import Step
 from .baselines import Moments, memory, share
-from .damping import Constant, Damping, Spectrum
-from .gauss_newton import solve_definite
+from .damping import Constant, Damping
+from .gauss_newton import solve_definite, spectrum
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Spring:
 
     Examples
     --------
-    >>> from nntk_lib import Batches, Constant, Shallow, Spring, circle, train
+    >>> from nntk_lib import Batches, Constant, Shallow, circle, train
+    >>> from nntk_lib.methods import Spring
     >>> net, data = Shallow("tanh", beta=0.5), circle(16, (1, 2))
     >>> theta, batches = net.init(400, 2, rng=0), Batches(4)
     >>> end = [
@@ -81,10 +82,10 @@ class Spring:
         last = memory(self, at, previous, Moments)
         kept = self.momentum * last.first if last else np.zeros_like(at.theta)
         R, q = loss.factor(at.f, y)
-        M = sandwich(R, at.gram())
-        a, b = self.damping(Spectrum(lambda: M), at, previous)
+        seen = spectrum(at, loss, y)
+        a, b = self.damping(seen, at, previous)
         right = q + b * transposed(R, at.jvp(kept)) if last else q
-        z = solve_definite(M, right.ravel(), a, b).reshape(at.f.shape)
+        z = solve_definite(seen.matrix, right.ravel(), a, b).reshape(at.f.shape)
         delta = kept - at.vjp(times(R, z))
         if not np.isfinite(delta).all():
             raise NonFiniteError("The step is not finite: the run has diverged. Use more damping or less momentum.")

@@ -30,7 +30,6 @@ from nntk_lib import (
     Residual,
     Shallow,
     Smallest,
-    Spring,
     Square,
     WeightedSquare,
     flow,
@@ -38,6 +37,7 @@ from nntk_lib import (
 from nntk_lib.exceptions import SingularSystemError
 from nntk_lib.losses import times
 from nntk_lib.methods import ConjugateGradients, Direct
+from nntk_lib.methods.spring import Spring
 
 from .cases import EPS, relative
 

@@ -1,5 +1,7 @@
 """What a mutant is noticed by: with a name, that one, as JSON; without, all of them, into ``book/faults.json``.
 
+With ``--new`` only those are tried that the file does not have, or has otherwise.
+
 An empty name is the right library; claims after a name take the place of the mutant's own.
 """
 
@@ -37,7 +39,8 @@ def main(name: str, *claims: str) -> None:
     print(json.dumps(found))
 
 
-if sys.argv[1:]:
+only_new = sys.argv[1:] == ["--new"]
+if sys.argv[1:] and not only_new:
     main(*sys.argv[1:])
-elif missed := record.record_all(MUTANTS):
+elif missed := record.record_all(MUTANTS, only_new):
     sys.exit(f"not noticed by all that should: {missed}")

@@ -1,6 +1,7 @@
 """Every mutant with its test and all of its claims, and what came of it: ``book/faults.json``, shown in the appendix.
 
-Each mutant has a process of its own, as many at a time as there are cores; about forty minutes on two.
+Each mutant has a process of its own, as many at a time as there are cores; about forty minutes on two. While chapters
+are written, those suffice that are new or have other claims than before: ``python tests/mutants --new``.
 """
 
 from __future__ import annotations
@@ -39,13 +40,17 @@ def wanted(mutants: dict[str, Mutant]) -> dict[str, dict]:
     return {name: {"where": m.target, "test": m.test, "claims": list(m.claims)} for name, m in mutants.items()}
 
 
-def record_all(mutants: dict[str, Mutant]) -> list[str]:
+def record_all(mutants: dict[str, Mutant], only_new: bool = False) -> list[str]:
     """Write the file; the mutants that a test or a claim of theirs did not notice."""
+    known = json.loads(FILE.read_text(encoding="utf-8"))["faults"] if only_new else {}
+    known = {name: fault for name, fault in wanted(mutants).items() if known.get(name) == fault}
+    tried = [name for name in mutants if name not in known]
     with ThreadPoolExecutor(cores()) as pool:
-        found = dict(zip(mutants, pool.map(said, mutants), strict=True))
+        found = dict(zip(tried, pool.map(said, tried), strict=True))
     made = {"date": date.today().isoformat(), "python": platform.python_version(), "numpy": np.__version__}
     faults = {
-        name: {
+        name: known.get(name)
+        or {
             "where": fault["where"],
             "test": fault["test"] if found[name].get("test") == CAUGHT else "",
             "claims": [claim for claim in fault["claims"] if found[name][claim]],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nntk_lib import Batches, Constant, CrossEntropy, Data, Deep, GaussNewton, Logistic, Shallow, Spring, Square, train
+from nntk_lib import Batches, Constant, CrossEntropy, Data, Deep, GaussNewton, Logistic, Shallow, Square, train
 from nntk_lib.exceptions import ParameterError, ShapeError, SingularSystemError
+from nntk_lib.methods.spring import Spring
 from nntk_lib.networks.base import jacobian
 from nntk_lib.reference import methods as twin
 
