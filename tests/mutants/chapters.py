@@ -476,5 +476,63 @@ FAULTS = [
         ),
         ["cai/spring"],
     ),
+    # chapter 3.3
+    (
+        "ghost products of one pair of places",
+        ("networks.conv.gram:gram_cost", "places**2 // 2", "places // 2"),
+        ["cai/section-3-3"],
+    ),
+    (
+        "a Gram matrix in eighty copies",
+        (
+            "networks.deep_tangent:DeepTangent.gram",
+            "return self._gram",
+            "return np.tile(self._gram, (80, 1))[: len(self._gram)]",
+        ),
+        ["cai/same-cost"],
+    ),
+    (
+        "a ratio upside down",
+        (
+            "studies.images.results:ratio",
+            "errors(name, *one, part, epoch) / errors(name, *other",
+            "1 / errors(name, *one, part, epoch) * errors(name, *other",
+        ),
+        ["cai/figure-1-epochs", "cai/figure-2a", "cai/figure-3", "cai/figure-4", "cai/kfac"],
+    ),
+    (
+        "a Gram matrix that costs nothing",
+        ("studies.images.cost:operations", "sum(gram for *_, gram in layers)", "0"),
+        ["cai/figure-1-time"],
+    ),
+    (
+        "a step of one read at a half",
+        ("studies.images.results:steps", '"numbers": [p, q]', '"numbers": [p if p != 1 else 0.5, q]'),
+        ["cai/figure-2b", "cai/figure-2c", "cai/unit-step", "cai/floor"],
+    ),
+    (
+        "batch normalization by single images",
+        ("networks.conv.layers:Norm.mean", "return x.mean(0, keepdims=True)", "return x"),
+        ["cai/batch-normalization"],
+    ),
+    (
+        "the factor of softmax's Hessian transposed",
+        (
+            "losses.cross_entropy:CrossEntropy.factor",
+            "-np.exp(log_p)[:, :, None] * root[:, None, :]",
+            "-np.exp(log_p)[:, None, :] * root[:, :, None]",
+        ),
+        ["cai/multi-output"],
+    ),
+    (
+        "products of signals five percent too large",
+        ("networks.deep_tangent:_hadamard", "return product", "return 1.05 * product"),
+        ["cai/gram-layers"],
+    ),
+    (
+        "errors at the start in place of the end",
+        ("studies.images.results:errors", "[:, epoch,", "[:, 0,"),
+        ["cai/group-normalization"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}

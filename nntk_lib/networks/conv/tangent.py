@@ -140,10 +140,23 @@ class ResidualTangent:
                 "samples. Use groups=4, or groups=None. (jacobian(net, theta, X) gives J, by one vjp for every output.)"
             )
         if form not in self._grams:
-            self._grams[form] = self._gram(form)
+            self._grams[form] = self.signal_gram(form)
         return self._grams[form]
 
-    def _gram(self, form: str) -> Array:
+    def signal_gram(self, form: str = "auto") -> Array:
+        """The sum over the layers of inner products of what back-propagation has for two samples, input and signal.
+
+        It is J J^T, except with batch normalization: there a signal of one sample has derivatives of all outputs, and
+        this is the Gram matrix of no Jacobian, which :meth:`gram` refuses.
+
+        Parameters
+        ----------
+        form : {"auto", "folded", "ghost"}
+
+        Returns
+        -------
+        ndarray, shape (n C, n C)
+        """
         n, C = len(self.X), self.net.outputs
         y, tape = self._batch if self._samples == n else self._forward(slice(None))
         K = np.zeros((n * C, n * C), y.dtype)

@@ -1,0 +1,29 @@
+"""Multiplications of a step, counted."""
+
+from __future__ import annotations
+
+from ... import Deep, Residual
+from .tasks import BATCH
+
+
+def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int = BATCH) -> dict[str, int]:
+    """Multiplications of matrix products in a step of b samples with one output, by what they are for.
+
+    A layer of S places with fan-in u and o outputs takes b S u o for each of: its outputs ("forward"), the signals of
+    the layer before it, which the first one has none of ("backward"), and the sum of its gradients ("gradient"). The
+    rest is in the keys "gram", "solve", "push" (J v, for SPRING), and "factors" (of K-FAC, with their inverses).
+    """
+    if isinstance(net, Deep):
+        layers = [(1, u, o, b * b * (u + o)) for o, u in net.shapes(shape[0])]
+    else:
+        layers = [(row.places, row.ins, row.outs, min(row.folded, row.ghost)) for row in net.plan(shape, b)]
+    work = [b * S * u * o for S, u, o, _ in layers]
+    count = {"forward": sum(work), "backward": sum(work[1:]), "gradient": sum(work)}
+    if method in ("gram-gauss-newton", "heavy-ball", "spring"):
+        count |= {"gram": sum(gram for *_, gram in layers), "solve": b**3 // 6}
+    if method == "spring":
+        count |= {"push": 2 * sum(work) - work[0]}
+    if method.startswith("kfac"):
+        factors = sum(b * (u * u + o * o) for _, u, o, _ in layers)
+        count |= {"factors": factors, "solve": sum((u**3 + o**3) // 6 + u * o * (u + o) for _, u, o, _ in layers)}
+    return count

@@ -1,0 +1,78 @@
+"""The stored results: what the grids chose, and the errors of the chosen points."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ...exceptions import Array
+from ..runner import key, read
+from .methods import grid
+
+TUNING_SEED, SEEDS = 0, (1, 2, 3, 4, 5)
+FOLDER = Path(__file__).parent.parent
+CURVES = ("train", "test")
+T_95 = {2: 12.706, 3: 4.303, 5: 2.776}  # Student's law, 97.5 %
+
+
+@lru_cache(1)
+def tuned() -> dict[tuple, dict]:
+    """Results of the grids, by task, method and numbers."""
+    found = read(FOLDER / "images-tuning.jsonl").values()
+    return {(r["point"]["task"], r["point"]["method"], tuple(r["point"]["numbers"])): r["result"] for r in found}
+
+
+def chosen(name: str, method: str, kind: str = "last") -> tuple[float, float] | None:
+    """The point of the grid with the smallest error on the part for validation, of the parameters or of their mean."""
+    points = list(product(*grid(name, method)))
+    here = {numbers: tuned()[name, method, numbers] for numbers in points if (name, method, numbers) in tuned()}
+    ended = {numbers: result[kind][1] for numbers, result in here.items() if kind in result}
+    return min(ended, key=ended.get) if len(here) == len(points) and ended else None
+
+
+def interior(name: str, method: str, kind: str = "last") -> bool:
+    """Whether the chosen point is not at an edge of its grid."""
+    return all(
+        row[0] < number < row[-1] for row, number in zip(grid(name, method), chosen(name, method, kind), strict=True)
+    )
+
+
+@lru_cache(4)
+def records(study: str) -> dict[str, dict]:
+    """Results of a study of this module, by their points as :func:`~nntk_lib.studies.runner.key` writes them."""
+    return {point: record["result"] for point, record in read(FOLDER / f"{study}.jsonl").items()}
+
+
+def runs(name: str, method: str, kind: str = "last") -> Array:
+    """Errors of the five seeds at the chosen point, shape (5, epochs + 1, 2): training, test."""
+    point = {"task": name, "method": method, "numbers": list(chosen(name, method, kind))}
+    return np.array([records("images")[key({**point, "seed": seed})][kind] for seed in SEEDS])
+
+
+def steps(method: str, p: float, q: float, kind: str = "last") -> Array:
+    """Errors of the study of the step, "map" or "floor", seed by seed; those of a lost run go on as they ended."""
+    point = {"task": "digits-mlp", "method": method, "numbers": [p, q]}
+    seeds, epochs = (SEEDS[:1], 10) if method == "map" else (SEEDS[:3], 30)
+    found = [records("images-step")[key({**point, "epochs": epochs, "seed": seed})] for seed in seeds]
+    curves = [np.array(result[kind]) if kind in result else np.full((1, 2), np.inf) for result in found]
+    return np.array([np.concatenate([c, np.tile(c[-1], (epochs + 1 - len(c), 1))]) for c in curves])
+
+
+def errors(name: str, method: str, kind: str = "last", part: str = "train", epoch: int = -1) -> Array:
+    """Errors of the five seeds on a part after a pass."""
+    return runs(name, method, kind)[:, epoch, CURVES.index(part)]
+
+
+def interval(values: Array) -> tuple[float, float, float]:
+    """Geometric mean, and the ends of its 95 % interval, by Student's law of the logarithms."""
+    logs = np.log(values)
+    half = T_95[len(logs)] * logs.std(ddof=1) / len(logs) ** 0.5
+    return tuple(float(np.exp(logs.mean() + k * half)) for k in (0, -1, 1))
+
+
+def ratio(name: str, one: tuple[str, str], other: tuple[str, str], part: str = "train", epoch: int = -1):
+    """Error of one over that of another, (method, "last" or "mean") each, seed by seed: mean and 95 % interval."""
+    return interval(errors(name, *one, part, epoch) / errors(name, *other, part, epoch))

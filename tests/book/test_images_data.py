@@ -1,0 +1,48 @@
+"""The stored study of chapter 3.3: all of its points, and one run of it again."""
+
+import numpy as np
+import pytest
+
+from nntk_lib import Deep
+from nntk_lib.studies import images
+from nntk_lib.studies.runner import key, read
+
+
+@pytest.mark.parametrize("study", images.STUDIES, ids=lambda study: study.name)
+def test_study_is_complete(study):
+    stored = read(images.FOLDER / f"{study.name}.jsonl")
+    assert sorted(stored) == sorted(key(point) for point in study.points)
+
+
+def test_a_run_again():
+    numbers = images.chosen("california-mlp", "gram-gauss-newton")
+    point = {"task": "california-mlp", "method": "gram-gauss-newton", "numbers": list(numbers), "seed": 1}
+    state, result = None, None
+    while result is None:
+        state, result = images.with_curves(point, state)
+    stored = images.records("images")[key(point)]
+    for kind in ("last", "mean"):
+        np.testing.assert_allclose(result[kind][:6], stored[kind][:6], rtol=1e-3)
+        np.testing.assert_allclose(result[kind], stored[kind], rtol=0.05)
+
+
+def test_parts_share_no_digit():
+    task = images.task("digits-mlp")
+    assert [len(part.y) for part in task.parts] == [3072, 1128, 1191]
+    train, valid = (np.sort(part.X.sum(axis=1)) for part in task.parts[:2])
+    assert not np.intersect1d(train, valid).size
+
+
+def test_interval_and_ratio():
+    middle, low, high = images.interval(np.exp([1.0, 2.0, 3.0, 4.0, 5.0]))
+    assert middle == pytest.approx(np.exp(3.0))
+    assert np.log(high / low) == pytest.approx(2 * 2.776 * np.sqrt(2.5 / 5))
+    same = images.ratio("digits-mlp", ("kfac", "last"), ("kfac", "last"))
+    assert same == (1.0, 1.0, 1.0)
+
+
+def test_operations_of_a_dense_layer():
+    net = Deep("silu", (50,), bias=False)
+    count = images.operations(net, (20,), "gram-gauss-newton", b=10)
+    assert count["forward"] == 10 * (20 * 50 + 50) and count["backward"] == 10 * 50
+    assert count["gram"] == 100 * (20 + 50 + 50 + 1)
