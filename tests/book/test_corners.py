@@ -75,7 +75,7 @@ KINDS = [  # one cell for each kind of output
     "print('first')\nprint('second')\n1 + 1",
     "import sys\nfrom nntk_lib.book import check, table\nprint('said aside', file=sys.stderr)\ntable({'a': [1, 2]})",
     "check('cai/theorem-1', [1.0, 2.0], '<=', 3.0, 'two numbers')",
-    "fig, ax = plt.subplots()\nax.plot([0, 1], [0, 1])\nplt.show()",
+    "fig, ax = plt.subplots()\nax.plot([0, 1], [0, 1]);",
     CELL.format(drawing=RIGHT[0], readout=RIGHT[1], name="right"),
 ]
 
