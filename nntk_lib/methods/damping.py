@@ -184,8 +184,9 @@ class ResidualNorm:
     --------
     >>> from nntk_lib import GaussNewton, Shallow, interval, train
     >>> net, data = Shallow("tanh"), interval(8, frequencies=(1,))
-    >>> history = train(net, net.init(500, 1, rng=0), data, GaussNewton(ResidualNorm(0.01)), 10)
-    >>> bool(history.loss[-1] < 1e-6 * history.loss[0])
+    >>> theta, rule = net.init(500, 1, rng=0), ResidualNorm(0.01)
+    >>> loss = train(net, theta, data, GaussNewton(rule), 10).loss
+    >>> bool(loss[-1] < 1e-6 * loss[0])
     True
     """
 

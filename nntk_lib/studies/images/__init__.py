@@ -1,19 +1,23 @@
 """Rivals of Gram-Gauss-Newton, and what may be added to it, on image regression and on a table: chapter 3.3.
 
-    python -m nntk_lib.studies images-tuning        every method on a grid of its own, one seed, chosen by validation
-    python -m nntk_lib.studies images               the best points of each, five seeds
-    python -m nntk_lib.studies images-step          the step of Gram-Gauss-Newton: noise floor, and the map at epoch 10
-    python -m nntk_lib.studies images-seconds       seconds of a step
+``python -m nntk_lib.studies NAME`` runs one of
+
+    images-tuning     every method on a grid of its own, one seed
+    images            the points that validation chose, five seeds
+    images-step       noise floor, and the map over lambda and damping
+    images-seconds    seconds of a step
 
 A run is a task, a method, two numbers of the method, and a seed, which draws the start and the batches; the data are
 the same for all seeds. Its result has the mean square errors on the parts for training, validation and testing, of the
 parameters ("last") and of their mean over the last quarter of the passes so far ("mean"), at the end, or as curves.
 
-task              data                                                        network
-digits-mlp        3,072 rotations of 1,024 digits, 8 x 8                      Deep 64-128-128-1, SiLU
-california-mlp    640 districts, 8 numbers, clipped at 4                      Deep 8-64-64-1, SiLU
-digits-conv       1,024 rotations of these digits                             Residual, 8 channels, 4 groups, SiLU
-digits-batchnorm  the same                                                    the same, with batch normalization
+    digits-mlp        3,072 rotations of 1,024 digits, 8 x 8
+                      Deep 64-128-128-1, SiLU
+    california-mlp    640 districts, 8 numbers, clipped at 4
+                      Deep 8-64-64-1, SiLU
+    digits-conv       1,024 rotations of these digits
+                      Residual, 8 channels, 4 groups, SiLU
+    digits-batchnorm  the same with batch normalization
 
 For validation there are 1,128 rotations of 376 other digits, and 160 other districts; for testing again others, 1,191
 rotations of 397 digits, and 200 districts; 384 of either for the convolutional networks. Batches have 128 samples, and
