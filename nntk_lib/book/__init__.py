@@ -17,7 +17,7 @@ from .plotting import (
     style,
     use_style,
 )
-from .tables import caption, log_ticks, number, table
+from .tables import caption, log_ticks, number, table, with_interval
 
 __all__ = [
     "DIVERGING",
@@ -44,4 +44,5 @@ __all__ = [
     "style",
     "table",
     "use_style",
+    "with_interval",
 ]

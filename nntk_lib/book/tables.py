@@ -39,6 +39,12 @@ def number(value, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def with_interval(values: Sequence[float], digits: int = 2) -> str:
+    """A value and the ends of its interval, as 1.7 (1.5–1.9)."""
+    middle, low, high = (number(value, digits) for value in values)
+    return f"{middle} ({low}–{high})"
+
+
 def log_ticks(axis, values: Sequence) -> None:
     """Ticks at these values, and no others, of a logarithmic axis, written as `number` writes them."""
     axis.set_ticks(values, [number(value) for value in values])

@@ -116,6 +116,14 @@ class Damping(Protocol):
         """
 
 
+def damping_values(rule: Damping, spectrum: Spectrum, at: Tangent, previous: Step | None) -> tuple[float, float]:
+    """(a, b) of a rule, or `ParameterError` if they leave no system."""
+    a, b = rule(spectrum, at, previous)
+    if not (0 <= a < math.inf and 0 <= b < math.inf and a + b > 0):
+        raise ParameterError(f"{rule!r} gave a = {a:g}, b = {b:g}: finite, at least 0 and not both 0 is needed.")
+    return a, b
+
+
 @dataclass(frozen=True)
 class Constant:
     """The same a and b at every step.

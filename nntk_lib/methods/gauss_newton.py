@@ -44,7 +44,7 @@ from ..linalg.streaming import one_blas_thread
 from ..losses import Loss, Square, sandwich, times, transposed
 from ..networks.base import Network, Tangent
 from .base import Step
-from .damping import Constant, Damping, Gamma, Spectrum
+from .damping import Constant, Damping, Gamma, Spectrum, damping_values
 
 EPS = np.finfo(float).eps
 
@@ -144,14 +144,6 @@ class GaussNewton:
         """R and q of the system; R is None for the identity."""
         return loss.factor(at.f, y) if self.metric == "loss" else (None, loss.gradient(at.f, y))
 
-    def _damping(self, spectrum: Spectrum, at: Tangent, previous: Step | None) -> tuple[float, float]:
-        a, b = self.damping(spectrum, at, previous)
-        if not (0 <= a < np.inf and 0 <= b < np.inf and a + b > 0):
-            raise ParameterError(
-                f"{self.damping!r} gave a = {a:g}, b = {b:g}: finite, at least 0 and not both 0 is needed."
-            )
-        return a, b
-
     def _finish(self, at, loss, y, delta, Jdelta, norms, damping, route) -> Step:
         """The step, from delta, J delta, and |R^T J delta|^2 in the metric of the system."""
         a, b = damping
@@ -181,12 +173,11 @@ def _finite(A: Array) -> Array:
 def _dual(method: GaussNewton, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None) -> Step:
     """The step in sample space, from the Gram matrix."""
     R, q = method._factor(at, loss, y)
-    K = at.gram()
-    with one_blas_thread() if len(K) < LARGE else nullcontext():
-        M = _finite(K if R is None else sandwich(R, K))
+    seen = sample_spectrum(at, R, q)
+    with one_blas_thread() if len(at.gram()) < LARGE else nullcontext():
+        M = _finite(seen.matrix)
+        a, b = damping_values(method.damping, seen, at, previous)
         q = q.ravel()
-        plain = Spectrum(lambda: K) if R is not None else None
-        a, b = method._damping(Spectrum(lambda: M, None, plain, float(np.linalg.norm(q))), at, previous)
         z = solve_definite(M, q, a, b)
         u = M @ z
         if b:  # the same by the system; each loses digits where the other does not
@@ -208,7 +199,7 @@ def _primal(method: GaussNewton, at: Tangent, loss: Loss, y: ArrayLike, previous
         plain = Spectrum(lambda: J.T @ J, lambda: np.linalg.svd(J, compute_uv=False)[::-1] ** 2)
         norm = float(np.linalg.norm(q))
         spectrum = Spectrum(lambda: A.T @ A, lambda: s[::-1] ** 2, plain if R is not None else None, norm)
-        a, b = method._damping(spectrum, at, previous)
+        a, b = damping_values(method.damping, spectrum, at, previous)
         rounding = max(A.shape) * EPS * s[0]  # of the singular values
         if not (s[-1] > rounding or a > b * rounding**2):
             rcond = float(s[-1] / s[0]) ** 2 if s[0] > 0 else 0.0
@@ -295,7 +286,11 @@ def spectrum(at: Tangent, loss: Loss, y: ArrayLike, metric: str = "loss") -> Spe
     >>> start = net.at(net.init(m=200, d=1, rng=0), X)
     >>> rule = Convex(r=1.0, lam=spectrum(start, Square(), X[:, 0]).smallest)
     """
-    R, q = GaussNewton(metric=metric)._factor(at, loss, y)
+    return sample_spectrum(at, *GaussNewton(metric=metric)._factor(at, loss, y))
+
+
+def sample_spectrum(at: Tangent, R: Array | None, q: Array) -> Spectrum:
+    """The spectrum of R^T K R, of K where R is None, with the right-hand side q."""
     norm = float(np.linalg.norm(q))
     if R is None:
         return Spectrum(at.gram, residual=norm)

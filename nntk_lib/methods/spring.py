@@ -28,8 +28,8 @@ from ..losses import Loss, times, transposed
 from ..networks.base import Tangent
 from .base import Step
 from .baselines import Moments, memory, share
-from .damping import Constant, Damping
-from .gauss_newton import solve_definite, spectrum
+from .damping import Constant, Damping, damping_values
+from .gauss_newton import sample_spectrum, solve_definite
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Spring:
         last = memory(self, at, previous, Moments)
         kept = self.momentum * last.first if last else np.zeros_like(at.theta)
         R, q = loss.factor(at.f, y)
-        seen = spectrum(at, loss, y)
-        a, b = self.damping(seen, at, previous)
+        seen = sample_spectrum(at, R, q)
+        a, b = damping_values(self.damping, seen, at, previous)
         right = q + b * transposed(R, at.jvp(kept)) if last else q
         z = solve_definite(seen.matrix, right.ravel(), a, b).reshape(at.f.shape)
         delta = kept - at.vjp(times(R, z))

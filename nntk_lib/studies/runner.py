@@ -113,7 +113,8 @@ def run(
     missing = [point for point in study.points if key(point) not in done]
     if missing:
         states.mkdir(parents=True, exist_ok=True)
-        append(file, {"made": made()}, unless_last_made=True)
+        if last_made(file) != (now := {"made": made()}):
+            append(file, now)
         jobs = [(study.advance, point, states / digest(study, point)) for point in missing]
         for record in counted(on_cluster(jobs, cluster) if cluster else on_cores(jobs, workers), len(jobs), progress):
             append(file, record)
@@ -178,27 +179,31 @@ def replace(file: Path, data: bytes) -> None:
     os.replace(beside, file)
 
 
-def append(file: Path, record: dict, unless_last_made: bool = False) -> None:
+def append(file: Path, record: dict) -> None:
     """One more line, in one write; what is left of a line that was never ended goes first."""
-    lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
-    whole = [line for line in lines if line.endswith(b"\n")]
-    if len(whole) < len(lines):
-        os.truncate(file, sum(map(len, whole)))
-    if unless_last_made:
-        before = [found for found in map(json.loads, whole) if "made" in found]
-        if before and before[-1] == record:
-            return
-    with open(file, "ab", buffering=0) as out:
+    with open(file, "ab+", buffering=0) as out:
+        if size := out.tell():
+            out.seek(size - 1)
+            if out.read(1) != b"\n":
+                out.seek(0)
+                out.truncate(out.read().rfind(b"\n") + 1)
         out.write(json.dumps(record, sort_keys=True).encode() + b"\n")
         os.fsync(out.fileno())
 
 
+def lines(file: Path) -> list[dict]:
+    """What is in the whole lines of a file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]] if file.exists() else []
+
+
+def last_made(file: Path) -> dict | None:
+    """With what the last runs of a file were made."""
+    return next((record for record in reversed(lines(file)) if "made" in record), None)
+
+
 def read(file: str | Path) -> dict[str, dict]:
     """The records of a file by their points."""
-    file = Path(file)
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
-    records = [record for record in map(json.loads, lines) if "point" in record]
-    return {key(record["point"]): record for record in records}
+    return {key(record["point"]): record for record in lines(Path(file)) if "point" in record}
 
 
 def made() -> dict:

@@ -132,8 +132,6 @@ class ResidualTangent:
         ParameterError
             If the budget is too small, the form is unknown, or the network has batch normalization.
         """
-        if form not in FORMS:
-            raise ParameterError(f"form = {form!r} is unknown; use one of {', '.join(FORMS)}.")
         if self.net.groups == "batch":
             raise ParameterError(
                 "With batch normalization an output depends on all samples of the batch, and J has no rows of single "
@@ -156,7 +154,14 @@ class ResidualTangent:
         Returns
         -------
         ndarray, shape (n C, n C)
+
+        Raises
+        ------
+        ParameterError
+            If the budget is too small, or the form is unknown.
         """
+        if form not in FORMS:
+            raise ParameterError(f"form = {form!r} is unknown; use one of {', '.join(FORMS)}.")
         n, C = len(self.X), self.net.outputs
         y, tape = self._batch if self._samples == n else self._forward(slice(None))
         K = np.zeros((n * C, n * C), y.dtype)

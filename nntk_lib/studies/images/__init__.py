@@ -30,7 +30,7 @@ from itertools import product
 
 from ..runner import Study
 from .cost import operations
-from .methods import METHODS, applies, grid
+from .methods import METHODS, NAMES, applies, grid
 from .results import (
     FOLDER,
     SEEDS,
@@ -54,6 +54,7 @@ __all__ = [
     "FINAL",
     "FOLDER",
     "METHODS",
+    "NAMES",
     "SECONDS",
     "SEEDS",
     "STEP",

@@ -32,6 +32,14 @@ METHODS = {
     "kfac-no-memory": lambda rate, damping: Recipe(KFAC(damping, rate, momentum=0.9, decay=0)),
     "kfac-neither": lambda rate, damping: Recipe(KFAC(damping, rate, decay=0)),
 }
+NAMES = {  # of those that are raced
+    "momentum": "SGD with momentum",
+    "adam": "Adam",
+    "kfac": "K-FAC with momentum",
+    "gram-gauss-newton": "Gram-Gauss-Newton",
+    "heavy-ball": "Gram-Gauss-Newton, heavy ball",
+    "spring": "SPRING",
+}
 # The step of Gram-Gauss-Newton: lambda J J^T + a I, and a step that is shortened after the 20th pass.
 STEPS = {
     "map": lambda lam, damping: Recipe(GaussNewton(Constant(damping, lam))),

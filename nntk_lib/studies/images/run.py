@@ -67,15 +67,13 @@ def diverged(state: State) -> bool:
 
 def to_the_end(point: dict, state: State | None) -> tuple[State, dict | None]:
     """A pass of a run of the grid, of which only the end is kept."""
-    epochs = point.get("epochs", EPOCHS[point["task"]])
-    state = one_pass(point, state, epochs, every=epochs if epochs <= 20 else 5)
-    done = len(state.last) - 1
-    if not np.isfinite(state.theta).all():
+    epochs = EPOCHS[point["task"]]
+    state = one_pass(point, state, epochs, every=epochs)
+    ended = len(state.last) > epochs
+    if not np.isfinite(state.theta).all() or (ended and diverged(state)):
         return state, {"error": "diverged"}
-    if done < epochs:
+    if not ended:
         return state, None
-    if diverged(state):
-        return state, {"error": "diverged"}
     return state, {"last": rounded(state.last[-1]), "mean": rounded(state.mean[-1])}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nntk_lib import Batches, Constant, CrossEntropy, Data, Deep, GaussNewton, Logistic, Shallow, Square, train
+from nntk_lib import Batches, Constant, CrossEntropy, Data, Deep, GaussNewton, Logistic, Shallow, Square, circle, train
 from nntk_lib.exceptions import ParameterError, ShapeError, SingularSystemError
 from nntk_lib.methods.spring import Spring
 from nntk_lib.networks.base import jacobian
@@ -104,3 +104,10 @@ def test_a_singular_batch_is_refused_and_damping_mends_it():
 def test_momentum_is_a_share():
     with pytest.raises(ParameterError, match="momentum = 1 must lie in"):
         Spring(momentum=1.0)
+
+
+def test_a_rule_that_leaves_no_system_is_named():
+    net, data = Shallow("tanh", beta=0.5), circle(6, (1,))
+    at = net.at(net.init(40, 2, rng=0), data.X)
+    with pytest.raises(ParameterError, match="gave a = nan"):
+        Spring(lambda spectrum, at, previous: (float("nan"), 1.0))(at, Square(), data.y)
