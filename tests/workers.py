@@ -43,6 +43,13 @@ class Units(LoadScopeScheduling):
         return unit_of(nodeid)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config) -> None:
+    """A worker that hung is not replaced: the next one would hang in the same test."""
+    if getattr(config.option, "maxworkerrestart", "0") is None:
+        config.option.maxworkerrestart = "0"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems

@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from threadpoolctl import threadpool_limits
 
 from ..exceptions import NNTKError, ParameterError
 
+WAIT = 60  # seconds for the first worker of a cluster
 VERSIONS = ("nntk-lib", "numpy", "scipy", "scikit-learn")
 
 
@@ -103,7 +105,7 @@ def run(
     Raises
     ------
     ParameterError
-        If there is not at least one worker.
+        If there is not at least one worker, or a worker of the cluster cannot import the study.
     """
     if workers < 1:
         raise ParameterError(f"workers = {workers} must be at least 1.")
@@ -118,9 +120,7 @@ def run(
         jobs = [(study.advance, point, states / digest(study, point)) for point in missing]
         for record in counted(on_cluster(jobs, cluster) if cluster else on_cores(jobs, workers), len(jobs), progress):
             append(file, record)
-            (states / digest(study, record["point"])).unlink(missing_ok=True)
-        if not any(states.iterdir()):
-            states.rmdir()
+    clear(study, states)
     done = read(file)
     return [done[key(point)] for point in study.points]
 
@@ -158,8 +158,26 @@ def on_cluster(jobs: list[tuple], address: str) -> Iterator[dict]:
     from dask.distributed import Client, as_completed
 
     with Client(address) as client:
+        ready(client, {to_the_end.__module__, *(advance.__module__ for advance, *_ in jobs)})
         futures = [client.submit(to_the_end, *job, pure=False) for job in jobs]
         yield from (record for _, record in as_completed(futures, with_results=True))
+
+
+def ready(client: Any, modules: set[str]) -> None:
+    """Workers that cannot import what they are sent are silent, and the wait for them has no end: ask before."""
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        raise ParameterError(
+            f"No worker has come to the scheduler in {WAIT} seconds. Start some: dask worker ADDRESS."
+        ) from None
+    for module in sorted(modules):
+        for worker, answer in client.run(import_module, module, on_error="return").items():
+            if isinstance(answer, Exception):
+                raise ParameterError(
+                    f"The worker {worker} cannot import {module} ({answer}). Install this library there, and put the "
+                    "folder of the study on its PYTHONPATH."
+                )
 
 
 # ---- files ----------------------------------------------------------------------------------------------------
@@ -177,6 +195,16 @@ def replace(file: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     os.replace(beside, file)
+
+
+def clear(study: Study, states: Path) -> None:
+    """Remove the states of a study that has ended, with what killed processes left beside them."""
+    if states.exists():
+        for point in study.points:
+            for left in states.glob(f"{digest(study, point)}*"):
+                left.unlink()
+        if not any(states.iterdir()):
+            states.rmdir()
 
 
 def append(file: Path, record: dict) -> None:

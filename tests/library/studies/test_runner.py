@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 
 from nntk_lib.exceptions import ParameterError
-from nntk_lib.studies.runner import Study, append, key, read, run
+from nntk_lib.studies.runner import Study, append, digest, key, read, run
 
 from .counting import POINTS, STUDY, advance
+
+ROOT = Path(__file__).parents[3]
 
 
 def results(file: Path) -> dict[str, dict]:
@@ -101,11 +104,46 @@ def test_a_line_without_an_end_is_cut_off(tmp_path):
     assert [json.loads(line)["point"]["seed"] for line in file.read_text().splitlines()] == [1, 3]
 
 
-def test_a_cluster_of_two_workers(whole, tmp_path):
+def test_what_a_killed_run_left_is_removed(whole, tmp_path):
+    """Killed between the line of a result and the end of its states, or while a state was written."""
+    file = tmp_path / "counting.jsonl"
+    file.write_bytes(whole.read_bytes())
+    states = tmp_path / "counting.states"
+    states.mkdir()
+    (states / digest(STUDY, POINTS[0])).touch()
+    (states / f"{digest(STUDY, POINTS[1])}.4711").touch()
+    (states / "another study").touch()
+    run(STUDY, file)
+    assert [left.name for left in states.iterdir()] == ["another study"]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The address of two workers that can import the tests."""
     distributed = pytest.importorskip("dask.distributed", reason="the extra [studies] is not installed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        run(STUDY, tmp_path / "counting.jsonl", cluster=cluster.scheduler_address)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)  # the workers are spawned with it
+        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+            yield cluster.scheduler_address
+
+
+def test_a_cluster_of_two_workers(whole, tmp_path, cluster):
+    run(STUDY, tmp_path / "counting.jsonl", cluster=cluster)
     assert results(tmp_path / "counting.jsonl") == results(whole)
+
+
+def test_workers_that_cannot_import_the_study_are_named(tmp_path, cluster):
+    elsewhere = types.FunctionType(advance.__code__, {"__name__": "nowhere"})
+    with pytest.raises(ParameterError, match="cannot import nowhere .*PYTHONPATH"):
+        run(Study("counting", POINTS, elsewhere), tmp_path / "counting.jsonl", cluster=cluster)
+
+
+def test_a_cluster_without_workers_is_named(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("dask.distributed", reason="the extra [studies] is not installed")
+    monkeypatch.setattr("nntk_lib.studies.runner.WAIT", 1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty:
+        with pytest.raises(ParameterError, match="No worker has come"):
+            run(STUDY, tmp_path / "counting.jsonl", cluster=empty.scheduler_address)
 
 
 def test_errors_say_what_to_do():
