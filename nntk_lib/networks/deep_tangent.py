@@ -203,7 +203,7 @@ class DeepTangent:
             slab += _hadamard(A, self._back[l][rows], other._back[l][columns])
 
     def vjp(self, a: ArrayLike) -> Array:
-        """J^T a by one back-propagation, of the shape of theta and 0 where frozen.
+        """J^T a, of the shape of theta and 0 where frozen: by one back-propagation, or from that of the Gram matrix.
 
         Parameters
         ----------
@@ -212,7 +212,11 @@ class DeepTangent:
         a = shaped_like("a", a, self.f, "the array of outputs f").reshape(len(self.X), -1)
         out = np.zeros(self.theta.shape, np.result_type(self.inputs[-1], self.theta, a))
         parts = self.net.layers(out, self.X.shape[1])
-        for l, delta in self._pull(self.net.scale * a):
+        if "_back" in self.__dict__:  # linear in a: no further way back through the layers
+            signals = ((l, np.einsum("nc,nco->no", a, self._back[l])) for l in self._trains)
+        else:
+            signals = self._pull(self.net.scale * a)
+        for l, delta in signals:
             if l not in self.net.frozen:
                 np.matmul(delta.T, self.inputs[l], out=parts[l])
         return out

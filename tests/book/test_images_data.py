@@ -45,4 +45,4 @@ def test_operations_of_a_dense_layer():
     net = Deep("silu", (50,), bias=False)
     count = images.operations(net, (20,), "gram-gauss-newton", b=10)
     assert count["forward"] == 10 * (20 * 50 + 50) and count["backward"] == 10 * 50
-    assert count["gram"] == 100 * (20 + 50 + 50 + 1)
+    assert count["gram"] == 100 * (20 + 51 + 50 + 2) // 2  # of symmetric matrices a half

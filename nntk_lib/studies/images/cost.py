@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import Deep, Residual
+from ...networks.conv.gram import gram_cost
 from .tasks import BATCH
 
 
@@ -11,10 +12,11 @@ def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int
 
     A layer of S places with fan-in u and o outputs takes b S u o for each of: its outputs ("forward"), the signals of
     the layer before it, which the first one has none of ("backward"), and the sum of its gradients ("gradient"). The
-    rest is in the keys "gram", "solve", "push" (J v, for SPRING), and "factors" (of K-FAC, with their inverses).
+    rest is in the keys "gram", "solve", "push" (J v, for SPRING), and "factors" (of K-FAC, with their inverses in
+    "solve"); of symmetric products a half is counted.
     """
     if isinstance(net, Deep):
-        layers = [(1, u, o, b * b * (u + o)) for o, u in net.shapes(shape[0])]
+        layers = [(1, u, o, min(gram_cost(b, 1, 1, u, o))) for o, u in net.shapes(shape[0])]
     else:
         layers = [(row.places, row.ins, row.outs, min(row.folded, row.ghost)) for row in net.plan(shape, b)]
     work = [b * S * u * o for S, u, o, _ in layers]
@@ -24,6 +26,6 @@ def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int
     if method == "spring":
         count |= {"push": 2 * sum(work) - work[0]}
     if method.startswith("kfac"):
-        factors = sum(b * (u * u + o * o) for _, u, o, _ in layers)
+        factors = sum(b * (u * u + o * o) // 2 for _, u, o, _ in layers)
         count |= {"factors": factors, "solve": sum((u**3 + o**3) // 6 + u * o * (u + o) for _, u, o, _ in layers)}
     return count

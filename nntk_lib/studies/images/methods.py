@@ -66,7 +66,7 @@ GRIDS = {
 }
 #: Grids elsewhere, because the best point was at an edge; of five numbers each, like the others.
 MOVED = {
-    ("digits-mlp", "gram-gauss-newton"): ((0.5, 0.7, 1.0, 1.4, 1.8), ladder(1e-6)),
+    ("digits-mlp", "gram-gauss-newton"): ((0.7, 1.0, 1.4, 1.8, 1.9), ladder(1e-6)),
     ("digits-mlp", "kfac-no-memory"): ((0.02, 0.05, 0.1, 0.2, 0.4), ladder(3e-5)),
     ("digits-mlp", "kfac-no-momentum"): ((0.1, 0.2, 0.4, 0.7, 1.0), ladder(3e-5)),
     ("digits-mlp", "kfac-neither"): ((0.1, 0.2, 0.4, 0.7, 1.0), ladder(3e-5)),
@@ -77,8 +77,8 @@ MOVED = {
     ("digits-mlp", "heavy-ball"): ((0.05, 0.1, 0.2, 0.4, 0.7), DAMPINGS),
     ("digits-conv", "momentum"): ((0.5, 1.0, 2.0, 4.0, 8.0), (0.6, 0.8, 0.9, 0.95, 0.98)),
     ("digits-conv", "adam"): ((0.01, 0.02, 0.05, 0.1, 0.2), (0.2, 0.5, 0.8, 0.9, 0.95)),
-    ("digits-conv", "gram-gauss-newton"): ((0.12, 0.25, 0.5, 0.7, 1.0), ladder(1e-6)),
-    ("digits-conv", "spring"): ((0.1, 0.2, 0.5, 0.7, 0.8), DAMPINGS),
+    ("digits-conv", "gram-gauss-newton"): ((0.12, 0.25, 0.5, 1.0, 1.4), ladder(1e-6)),
+    ("digits-conv", "spring"): ((0.1, 0.2, 0.5, 0.7, 0.8), ladder(1e-6)),
     ("digits-batchnorm", "momentum"): ((0.5, 1.0, 2.0, 4.0, 8.0), (0.6, 0.8, 0.9, 0.95, 0.98)),
     ("digits-batchnorm", "adam"): ((0.01, 0.02, 0.05, 0.1, 0.2), (0.2, 0.5, 0.8, 0.9, 0.95)),
     ("california-mlp", "spring"): ((0.2, 0.5, 0.7, 0.8, 0.9), ladder(3e-4)),

@@ -136,6 +136,18 @@ def test_inputs_and_back_make_the_jacobian(outputs):
         assert a.shape == (5, columns) and b.shape == (outputs, 5, rows)
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("frozen", [(), (0,), (1, 2)])
+def test_vjp_is_the_same_before_and_after_the_gram_matrix(outputs, frozen):
+    """After it the signals are there, and no back-propagation is made."""
+    net = Deep("tanh", (6, 5), outputs, frozen=frozen, scale=0.7)
+    theta, X = net.init(4, rng=0), np.random.default_rng(1).standard_normal((9, 4))
+    at, a = net.at(theta, X), np.random.default_rng(2).standard_normal(net.at(theta, X).f.shape)
+    before = at.vjp(a)
+    at.gram()
+    np.testing.assert_allclose(at.vjp(a), before, rtol=0, atol=50 * EPS * np.abs(before).max())
+
+
 @pytest.mark.parametrize("frozen", [(0,), (2,), (0, 1), (1, 2), (0, 2)])
 def test_frozen_layers_get_zeros_and_change_nothing_else(frozen):
     net, theta, X, v, w, a = problem(outputs=2)
