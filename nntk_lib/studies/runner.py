@@ -26,6 +26,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -130,7 +131,7 @@ def to_the_end(advance: Callable, point: dict, state_file: Path) -> dict:
     state, seconds, result = None, 0.0, None
     if state_file.exists():
         state, seconds = pickle.loads(state_file.read_bytes())
-    with threadpool_limits(1):
+    with one_thread():
         while result is None:
             begin = time.perf_counter()
             try:
@@ -141,6 +142,18 @@ def to_the_end(advance: Callable, point: dict, state_file: Path) -> dict:
             if result is None:
                 replace(state_file, pickle.dumps((state, seconds)))
     return {"point": point, "result": result, "seconds": round(seconds, 3)}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread, of BLAS and of the library: as many runs as cores share the machine, and all give the same bytes."""
+    before = os.environ.get("NNTK_THREADS")
+    os.environ["NNTK_THREADS"] = "1"
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        os.environ.pop("NNTK_THREADS") if before is None else os.environ.update(NNTK_THREADS=before)
 
 
 def on_cores(jobs: list[tuple], workers: int) -> Iterator[dict]:

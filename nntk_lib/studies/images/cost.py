@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import Deep, Residual
 from ...networks.conv.gram import gram_cost
-from .tasks import BATCH
+from .tasks import BATCH, EPOCHS, task
 
 
 def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int = BATCH) -> dict[str, int]:
@@ -29,3 +29,15 @@ def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int
         factors = sum(b * (u * u + o * o) // 2 for _, u, o, _ in layers)
         count |= {"factors": factors, "solve": sum((u**3 + o**3) // 6 + u * o * (u + o) for _, u, o, _ in layers)}
     return count
+
+
+def work(name: str, method: str) -> float:
+    """Multiplications of a step of a method on a task, over those of a step of SGD."""
+    given = task(name)
+    ours, theirs = (operations(given.net, given.parts[0].X.shape[1:], m) for m in (method, "momentum"))
+    return sum(ours.values()) / sum(theirs.values())
+
+
+def same_work(name: str, method: str) -> int:
+    """Whole epochs of a method that cost at most as much as all of SGD's."""
+    return int(EPOCHS[name] / work(name, method))

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...exceptions import Array
 from ..runner import key, read
-from .methods import grid
+from .cost import same_work, work
+from .methods import NAMES, applies, grid
 
 SEEDS = (1, 2, 3, 4, 5)
 FOLDER = Path(__file__).parent.parent
@@ -88,6 +89,28 @@ def interval(values: Array) -> tuple[float, float, float]:
     return tuple(float(np.exp(logs.mean() + k * half)) for k in (0, -1, 1))
 
 
-def ratio(name: str, one: tuple[str, str], other: tuple[str, str], part: str = "train", epoch: int = -1):
-    """Error of one over that of another, (method, "last" or "mean") each, seed by seed: mean and 95 % interval."""
-    return interval(errors(name, *one, part, epoch) / errors(name, *other, part, epoch))
+def ratio(name, one, other, part: str = "train", epoch: int = -1, until: int | None = None):
+    """Error of one over that of another, (method, "last" or "mean") each, seed by seed: mean and 95 % interval.
+
+    They are taken after the same pass, or that of the other after the pass `until`.
+    """
+    until = epoch if until is None else until
+    return interval(errors(name, *one, part, epoch) / errors(name, *other, part, until))
+
+
+def at_equal_work(name: str) -> list[tuple]:
+    """What each method has come to at the work of all passes of SGD.
+
+    Returns
+    -------
+    list of tuple
+        Method, work of a step over SGD's, passes, and four ratios to SGD's errors at its end as (mean, low, high): of
+        the parameters on the parts for training and testing, of their mean likewise.
+    """
+    rows = []
+    for method in (m for m in NAMES if applies(name, m)):
+        epoch = same_work(name, method)
+        pairs = product(("last", "mean"), CURVES)
+        ratios = [ratio(name, (method, kind), ("momentum", "last"), part, epoch, -1) for kind, part in pairs]
+        rows.append((method, work(name, method), epoch, *ratios))
+    return rows

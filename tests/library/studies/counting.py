@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from nntk_lib.exceptions import NonFiniteError
+from nntk_lib.linalg.streaming import cores
 from nntk_lib.studies.runner import Study, run
 
 POINTS = [{"seed": seed, "steps": 5 + seed} for seed in range(8)]
@@ -21,6 +22,11 @@ def advance(point: dict, state):
     if k == point["steps"]:
         return None, {"x": x}
     return (k + 1, (3 * x + point["seed"] + k) % 1_000_003), None
+
+
+def threads(point: dict, state):
+    """How many the library would use."""
+    return None, {"threads": cores()}
 
 
 STUDY = Study("counting", POINTS, advance)

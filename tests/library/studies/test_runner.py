@@ -17,7 +17,7 @@ import pytest
 from nntk_lib.exceptions import ParameterError
 from nntk_lib.studies.runner import Study, append, digest, key, read, run
 
-from .counting import POINTS, STUDY, advance
+from .counting import POINTS, STUDY, advance, threads
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,6 +85,14 @@ def test_a_killed_run_goes_on_from_its_last_step(tmp_path):
         run(study, tmp_path / "counting.jsonl")
     run(study, tmp_path / "counting.jsonl")
     assert len(taken) == POINTS[0]["steps"] + 1 and len(set(taken)) == len(taken)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_has_one_thread(tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("NNTK_THREADS", "3")
+    found = run(Study("threads", POINTS[:2], threads), tmp_path / "threads.jsonl", workers)
+    assert [record["result"] for record in found] == [{"threads": 1}] * 2
+    assert os.environ["NNTK_THREADS"] == "3"
 
 
 def test_what_is_done_is_not_run_again(whole, tmp_path):
