@@ -8,7 +8,7 @@ import platform
 from importlib import metadata
 
 PACKAGES = ["nntk-lib", "numpy", "scipy", "numba", "jax", "jaxlib", "torch", "curvlinops-for-pytorch"]
-PACKAGES += ["nlls-gram", "neural-tangents"]
+PACKAGES += ["neural-tangents"]
 
 
 def machine() -> dict:
