@@ -87,12 +87,18 @@ def test_a_killed_run_goes_on_from_its_last_step(tmp_path):
     assert len(taken) == POINTS[0]["steps"] + 1 and len(set(taken)) == len(taken)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_has_one_thread(tmp_path, monkeypatch, workers):
+def test_a_run_has_one_thread(tmp_path, monkeypatch):
     monkeypatch.setenv("NNTK_THREADS", "3")
-    found = run(Study("threads", POINTS[:2], threads), tmp_path / "threads.jsonl", workers)
+    found = run(Study("threads", POINTS[:2], threads), tmp_path / "threads.jsonl")
     assert [record["result"] for record in found] == [{"threads": 1}] * 2
     assert os.environ["NNTK_THREADS"] == "3"
+
+
+def test_runs_of_two_processes_have_one_thread_each(tmp_path):
+    words = "from tests.library.studies.counting import POINTS, Study, run, threads;"
+    words += f"run(Study('threads', POINTS[:2], threads), {str(tmp_path / 'threads.jsonl')!r}, 2)"
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=ROOT, env={**os.environ, "NNTK_THREADS": "3"})
+    assert list(results(tmp_path / "threads.jsonl").values()) == [{"threads": 1}] * 2
 
 
 def test_what_is_done_is_not_run_again(whole, tmp_path):
