@@ -69,9 +69,9 @@ class BlockSpectrum:
 
     @property
     def rounding(self) -> float:
-        """How far apart two routes to the same block may be: sums over n samples, then eigenvalues of size p."""
+        """How far apart two routes to the same block may be: sums with errors of either sign, eigenvalues of size p."""
         low, high, size = self._ends
-        return np.finfo(float).eps * (2 * len(self.a) * size + 4 * self.at.theta.shape[1] * max(-low, high))
+        return np.finfo(float).eps * (2 * size + 4 * self.at.theta.shape[1] * max(-low, high))
 
     @property
     def threshold(self) -> float:
