@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
@@ -88,6 +89,18 @@ def one_blas_thread():
     less: a step at m = 10^5, n = 100 that solves its small system on two threads takes 140 ms, on one 90.
     """
     return _pools().limit(limits=1, user_api="blas")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread, of BLAS and of this library: runs that share the cores do not wait, and give the same bytes."""
+    before = os.environ.get("NNTK_THREADS")
+    os.environ["NNTK_THREADS"] = "1"
+    try:
+        with one_blas_thread():
+            yield
+    finally:
+        os.environ.pop("NNTK_THREADS") if before is None else os.environ.update(NNTK_THREADS=before)
 
 
 def slice_size(

@@ -26,7 +26,6 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -34,9 +33,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from ..exceptions import NNTKError, ParameterError
+from ..linalg.streaming import one_thread
 
 WAIT = 60  # seconds for the first worker of a cluster
 VERSIONS = ("nntk-lib", "numpy", "scipy", "scikit-learn")
@@ -142,18 +140,6 @@ def to_the_end(advance: Callable, point: dict, state_file: Path) -> dict:
             if result is None:
                 replace(state_file, pickle.dumps((state, seconds)))
     return {"point": point, "result": result, "seconds": round(seconds, 3)}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread, of BLAS and of the library: as many runs as cores share the machine, and all give the same bytes."""
-    before = os.environ.get("NNTK_THREADS")
-    os.environ["NNTK_THREADS"] = "1"
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        os.environ.pop("NNTK_THREADS") if before is None else os.environ.update(NNTK_THREADS=before)
 
 
 def on_cores(jobs: list[tuple], workers: int) -> Iterator[dict]:

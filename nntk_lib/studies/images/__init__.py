@@ -43,6 +43,7 @@ from .results import (
     ratio,
     records,
     runs,
+    seconds,
     steps,
     tuning_seeds,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "records",
     "runs",
     "same_work",
+    "seconds",
     "step_points",
     "steps",
     "steps_timed",

@@ -16,7 +16,7 @@ def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int
     "solve"); of symmetric products a half is counted.
     """
     if isinstance(net, Deep):
-        layers = [(1, u, o, min(gram_cost(b, 1, 1, u, o))) for o, u in net.shapes(shape[0])]
+        layers = [(1, u, o, gram_cost(b, 1, 1, u, o)[1]) for o, u in net.shapes(shape[0])]
     else:
         layers = [(row.places, row.ins, row.outs, min(row.folded, row.ghost)) for row in net.plan(shape, b)]
     work = [b * S * u * o for S, u, o, _ in layers]

@@ -62,6 +62,11 @@ def records(study: str) -> dict[str, dict]:
     return {point: record["result"] for point, record in read(FOLDER / f"{study}.jsonl").items()}
 
 
+def seconds(name: str) -> dict[str, list[float]]:
+    """Median seconds of a step of every method, and their ratio to those of SGD with momentum."""
+    return records("images-seconds")[key({"task": name, "epochs": 5})]
+
+
 def runs(name: str, method: str, kind: str = "last") -> Array:
     """Errors of the five seeds at the chosen point, shape (5, epochs + 1, 2): training, test."""
     point = {"task": name, "method": method, "numbers": list(chosen(name, method, kind))}
