@@ -197,7 +197,7 @@ def refit(
     target = y.reshape(len(y), -1)
     if getattr(net, "origin", None) is not None:
         target = target + replace(net, origin=None).at(net.origin, at.X).f.reshape(target.shape)
-    U, s, Vt = np.linalg.svd(Phi, full_matrices=False)
+    right, s, left = np.linalg.svd(Phi.T, full_matrices=False)  # of a tall matrix: 0.6 of the time
     if not np.isfinite(s).all() or s[0] == 0:
         raise SingularSystemError("The features are all zero on these samples. Take other parameters theta.")
     rank = int((s > cut * s[0]).sum())
@@ -206,9 +206,9 @@ def refit(
             f"The features have singular values down to {s[rank - 1] / s[0]:.1e} of the largest, which is rounding. "
             "Give a cut, such as 1e-5, or a ridge."
         )
-    U, used, Vt = U[:, :rank], s[:rank], Vt[:rank]
+    used = s[:rank]
     # s / (s^2 + ridge), without squaring small numbers
-    V = Vt.T @ ((U.T @ target) / (used + ridge / used)[:, None])
+    V = right[:, :rank] @ ((left[:rank] @ target) / (used + ridge / used)[:, None])
     new = at.theta.copy()
     if isinstance(net, Shallow):
         new[:, 0] = V[:, 0]

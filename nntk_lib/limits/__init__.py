@@ -1,5 +1,6 @@
 """Networks of infinite width: their kernels, and training in function space."""
 
+from .batches import batch_path
 from .depth import deep_limit_ntk
 from .dynamics import LimitPath, Modes, eigenmodes, interpolant, max_alpha, mode_factor, trajectory
 from .filters import Cutoff, Filter, Flow, Iterated, Landweber, Tikhonov
@@ -16,6 +17,7 @@ __all__ = [
     "Modes",
     "Tikhonov",
     "angles",
+    "batch_path",
     "deep_limit_ntk",
     "dual_activation",
     "eigenmodes",

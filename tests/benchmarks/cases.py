@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 
-from problems import Problem
+from problems import Images, Problem
 
 #: name: (module, function, options). The modules ending in _peers need the extra [bench] or [bench-kernels].
 METHODS = {
@@ -25,6 +25,8 @@ METHODS = {
     "numpy-dense": ("ours", "dense", {}),
     "jax-structured": ("jax_peers", "structured", {}),
     "jax-cg": ("jax_peers", "conjugate", {}),
+    "jax-cg-1e-3": ("jax_peers", "conjugate", {"tol": 1e-3}),
+    "jax-cg-1e-2": ("jax_peers", "conjugate", {"tol": 1e-2}),
     "jax-dense": ("jax_peers", "dense", {}),
     "jax-gradient": ("jax_peers", "gradient", {}),
     "jax-jacobian": ("jax_peers", "gauss_newton", {"hadamard": False}),
@@ -41,6 +43,14 @@ METHODS = {
     "neural-tangents-erf": ("neural_tangents_peers", "erf", {}),
     "neural-tangents-tanh-25": ("neural_tangents_peers", "tanh_quadrature", {"degree": 25}),
     "neural-tangents-tanh-mc": ("neural_tangents_peers", "tanh_monte_carlo", {"width": 1024, "networks": 4}),
+    "images-nntk": ("images_ours", "gauss_newton", {}),
+    "images-nntk-gradient": ("images_ours", "gradient", {}),
+    "images-jax-jacobian": ("images_jax", "jacobian", {}),
+    "images-jax-layers": ("images_jax", "layers", {}),
+    "images-jax-gradient": ("images_jax", "gradient", {}),
+    "images-nlls-gram": ("images_jax", "nlls_gram", {}),
+    "images-torch-jacobian": ("images_torch", "jacobian", {}),
+    "neural-tangents-structured": ("images_jax", "neural_tangents", {}),
     "dgemm": ("machine", "product", {}),
     "dgemm-rank": ("machine", "rank_update", {"symmetric": False}),
     "dsyrk-rank": ("machine", "rank_update", {"symmetric": True}),
@@ -69,19 +79,14 @@ class Case:
 
     group: str
     methods: tuple[str, ...]
-    problem: Problem
+    problem: Problem | Images
     repetitions: int = 3
     options: tuple[tuple[str, object], ...] = ()
     once: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        p = self.problem
-        words = [self.group, *(str(value) for _, value in self.options)]
-        words += [word for word, usual in ((p.act, "tanh"), (p.labels, "smooth")) if word != usual]
-        if p.m or p.n > 1:
-            words += [f"m{p.m}", f"d{p.d}", f"n{p.n}", f"g{p.gamma:g}"]
-        return "-".join(words)
+        return "-".join([self.group, *(str(value) for _, value in self.options), *self.problem.words])
 
     def trials(self) -> Iterator[tuple[str, int]]:
         """Method and repetition in the order of the measurements."""
@@ -89,14 +94,12 @@ class Case:
             yield from ((method, k) for method in self.methods if k == 0 or method not in self.once)
 
     def record(self, method: str) -> dict:
-        p = self.problem
-        return {"group": self.group, "case": self.name, "method": method, "m": p.m, "d": p.d, "n": p.n,
-                "gamma": p.gamma, "labels": p.labels, "act": p.act}  # fmt: skip
+        return {"group": self.group, "case": self.name, "method": method} | self.problem.record()
 
-    def asked(self, method: str) -> tuple[str, str, dict, dict]:
-        """Module, function, options and problem, as a worker wants them."""
+    def asked(self, method: str) -> tuple[str, str, dict, str, dict]:
+        """Module, function, options, and the problem's class and arguments, as a worker wants them."""
         module, function, options = METHODS[method]
-        return module, function, options | dict(self.options), asdict(self.problem)
+        return module, function, options | dict(self.options), type(self.problem).__name__, asdict(self.problem)
 
 
 def group(name, methods, problems, repetitions=3, once="", **options) -> list[Case]:
@@ -141,6 +144,8 @@ def all_cases() -> list[Case]:
         *group("cg", "nntk jax-cg nntk-cg", wide, 3, once="nntk-cg"),
         *group("cg", "nntk jax-cg nntk-cg torch-cg curvlinops-cg", [Problem(10**5, 10, 100, g) for g in (1.0, 0.1)], 3,
                once="torch-cg curvlinops-cg"),
+        *group("tolerance", "nntk jax-cg-1e-2 jax-cg-1e-3 jax-cg",
+               [tall[0], tall[2], *wide, *(Problem(10**5, 10, 100, g) for g in (1.0, 0.1))], 3, once="jax-cg"),
         *group("dense", "nntk numpy-dense jax-dense torch-dense", [Problem(256, d, 100) for d in (1, 2, 10)], 5),
         *group("dense", "nntk numpy-dense jax-dense torch-dense", [Problem(1024, d, 100) for d in (1, 2)], 3,
                once="torch-dense"),
@@ -157,6 +162,11 @@ def all_cases() -> list[Case]:
         *group("gauss-newton", "nntk-gauss-newton jax-hadamard jax-jacobian",
                [Problem(5000, 10, 500, act="relu", beta=1.0)], 3),
         *group("gauss-newton", "nntk-gauss-newton jax-hadamard", [Problem(50_000, 10, 500, act="relu", beta=1.0)], 3),
+        # images-jax-jacobian first: the dense reference of every error.
+        *group("images", "images-jax-jacobian images-nntk images-jax-layers images-nlls-gram images-torch-jacobian "
+               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("dense")], 7),
+        *group("images", "images-jax-jacobian images-nntk images-nlls-gram images-torch-jacobian "
+               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("convolutions")], 7),
         *group("limit-kernel", "nntk-limit neural-tangents-erf", [replace(p, act="erf") for p in kernels], 3),
         *group("limit-kernel", "trapezoid-401 nntk-limit", kernels[1:], 1),
         *group("limit-kernel", "trapezoid-401 nntk-limit neural-tangents-tanh-25 neural-tangents-tanh-mc",
@@ -165,23 +175,19 @@ def all_cases() -> list[Case]:
                lambda p: 3 if work(p) < 1e11 else 1),
         *group("routes", "nntk-cg nntk-auto", longest, lambda p: 3 if work(p) < 1e11 else 1),
         *group("race", " ".join(TRAININGS), [Problem(4096, 2, 64)], 3, data="circle", limit=9.0),
-        *group("loss", "newton-safe newton-fixed gauss-newton gradient-descent adam l-bfgs",
-               [Problem(4096, 10, 442)], 1, data="diabetes", limit=8.0),
+        *group("loss", " ".join(t for t in TRAININGS if t != "newton-cg"),
+               [Problem(4096, 10, 442)], 3, data="diabetes", limit=8.0),
         *group("scale", "nntk-training", [Problem(10**7, 2, 100)], 1),
     ]  # fmt: skip
 
 
 def quick(cases: list[Case]) -> list[Case]:
-    """The same groups and methods with small problems: one case for all with the same first method and options.
-
-    Narrow networks need a larger gamma.
-    """
+    """The same groups and methods with small problems: one case for all with the same first method and options."""
     small = {}
     for case in cases:
         key = case.group, case.methods[0], tuple(name for name, _ in case.options), dict(case.options).get("data")
-        p = case.problem
-        p = replace(p, m=min(p.m, 200), n=min(p.n, 20), d=min(p.d, 10), gamma=max(p.gamma, 1.0))
+        key += (getattr(case.problem, "network", None),)
         options = tuple((name, 0.2 if name == "limit" else value) for name, value in case.options)
         methods = small[key].methods if key in small else ()
-        small[key] = Case(case.group, tuple(dict.fromkeys((*methods, *case.methods))), p, 1, options)
+        small[key] = Case(case.group, tuple(dict.fromkeys((*methods, *case.methods))), case.problem.small(), 1, options)
     return list(small.values())

@@ -8,7 +8,7 @@ import platform
 from importlib import metadata
 
 PACKAGES = ["nntk-lib", "numpy", "scipy", "numba", "jax", "jaxlib", "torch", "curvlinops-for-pytorch"]
-PACKAGES += ["neural-tangents"]
+PACKAGES += ["nlls-gram", "neural-tangents"]
 
 
 def machine() -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -66,6 +66,20 @@ class Problem:
         return np.sin(2 * self.X @ rng.standard_normal(self.d)) + 0.5 * np.cos(3 * self.X[:, 0])
 
     @property
+    def words(self) -> list[str]:
+        """What distinguishes the problem, for the name of a case."""
+        words = [word for word, usual in ((self.act, "tanh"), (self.labels, "smooth")) if word != usual]
+        return words + [f"m{self.m}", f"d{self.d}", f"n{self.n}", f"g{self.gamma:g}"] * (self.m > 0 or self.n > 1)
+
+    def record(self) -> dict:
+        return {key: getattr(self, key) for key in ("m", "d", "n", "gamma", "labels", "act")}
+
+    def small(self) -> Problem:
+        """The same for a trial of the suite. Narrow networks need a larger gamma."""
+        small = {"m": min(self.m, 200), "n": min(self.n, 20), "d": min(self.d, 10), "gamma": max(self.gamma, 1.0)}
+        return replace(self, **small)
+
+    @property
     def scale(self) -> float:
         """The factor m^{-beta} of the outputs."""
         return self.m**-self.beta
@@ -74,6 +88,74 @@ class Problem:
     def damping(self) -> float:
         """gamma m^{1 - 2 beta}."""
         return self.gamma * self.m ** (1 - 2 * self.beta)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with one number each, for a deep network: dense 784-512-512-1, or convolutions of 14 x 14 pixels.
+
+    Attributes
+    ----------
+    network : {"dense", "convolutions"}
+        Convolutions: two stages of one residual block with 8 and 16 channels, normalized in four groups.
+    n : int
+        Images of the batch.
+    damping : float
+        a of (J^T J / n + a I) delta = -J^T r / n.
+    """
+
+    network: str
+    n: int = 128
+    damping: float = 1e-3
+
+    @property
+    def words(self) -> list[str]:
+        return [self.network, f"n{self.n}"]
+
+    def record(self) -> dict:
+        return {"network": self.network, "n": self.n, "parameters": int(self.theta.size)}
+
+    def small(self) -> Images:
+        return replace(self, n=4)
+
+    @cached_property
+    def net(self):
+        from nntk_lib import Deep, Residual
+
+        if self.network == "dense":
+            return Deep("silu", widths=(512, 512), bias=False)
+        return Residual("silu", channels=(8, 16), groups=4, affine=False)
+
+    @cached_property
+    def X(self):
+        """Standard normal pixels, shape (n, 784) or (n, 14, 14, 1)."""
+        shape = (784,) if self.network == "dense" else (14, 14, 1)
+        return np.random.default_rng(self.n).standard_normal((self.n, *shape))
+
+    @cached_property
+    def y(self):
+        return np.random.default_rng(1).standard_normal(self.n)
+
+    @cached_property
+    def theta(self):
+        shape = self.X.shape[1:]
+        return self.net.init(shape[0] if self.network == "dense" else shape, rng=0)
+
+    @cached_property
+    def weights(self) -> list:
+        """The layers' weights, in the order of theta; (outs, 3, 3, ins) for a convolution."""
+        shape = self.X.shape[1:]
+        layers = self.net.layers(self.theta, shape[0] if self.network == "dense" else shape)
+        if self.network == "dense":
+            return layers
+        return [W.reshape(len(W), 3, 3, -1) for W in layers[:-1]] + layers[-1:]
+
+    @property
+    def gain(self) -> float:
+        """1 / E[sigma(z)^2], z standard normal."""
+        from nntk_lib.networks.deep import second_moment
+
+        return 1 / second_moment(self.net.act)
 
 
 @dataclass(frozen=True)

