@@ -1,7 +1,7 @@
 # make book   set up and build the book         make test   set up and run every test
 # make serve  serve the built book locally      make clean  remove what was built
 # make pdf    the book as a PDF                 make rehearsal  every chapter elsewhere, every fault
-# make bench  measure the library and its peers (20 minutes; leave the machine idle)
+# make bench  measure the library and its peers (an hour; leave the machine idle)
 # make constraints  write the newest versions, to be tested, to .ci/constraints.txt
 .PHONY: book test serve pdf rehearsal bench constraints clean
 .DEFAULT_GOAL := book

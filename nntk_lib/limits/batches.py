@@ -68,7 +68,7 @@ def batch_path(
     """
     K, r = finite_array("K", K, 2), finite_array("r", r, 1)
     if K.shape[0] != K.shape[1]:
-        raise ShapeError(f"K has the shape {K.shape}; a kernel on n samples is square.")
+        raise ShapeError(f"K has the shape {K.shape}; a kernel on n samples is square. Pass net.at(theta, X).gram().")
     same_length("r", r, len(K), "K")
     a, mu = positive("damping", damping, allow_zero=True), share("momentum", momentum)
     p, first, sizes = np.zeros_like(r), np.linalg.norm(r), [1.0]

@@ -164,9 +164,10 @@ def all_cases() -> list[Case]:
         *group("gauss-newton", "nntk-gauss-newton jax-hadamard", [Problem(50_000, 10, 500, act="relu", beta=1.0)], 3),
         # images-jax-jacobian first: the dense reference of every error.
         *group("images", "images-jax-jacobian images-nntk images-jax-layers images-nlls-gram images-torch-jacobian "
-               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("dense")], 7),
+               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("dense")], 25),
         *group("images", "images-jax-jacobian images-nntk images-nlls-gram images-torch-jacobian "
-               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("convolutions")], 7),
+               "neural-tangents-structured images-nntk-gradient images-jax-gradient", [Images("convolutions")], 7,
+               once="images-nlls-gram"),
         *group("limit-kernel", "nntk-limit neural-tangents-erf", [replace(p, act="erf") for p in kernels], 3),
         *group("limit-kernel", "trapezoid-401 nntk-limit", kernels[1:], 1),
         *group("limit-kernel", "trapezoid-401 nntk-limit neural-tangents-tanh-25 neural-tangents-tanh-mc",

@@ -1,6 +1,6 @@
 """Options of the suite, the processes of the current case, and the data file.
 
-make bench                                  everything, into the library's data file: 20 minutes on two cores
+make bench                                  everything, into the library's data file: an hour on two cores
 pytest tests/benchmarks --quick             every group with tiny problems, to try the suite
 pytest tests/benchmarks -k cg --speed-json speed.json       some groups; the file keeps the others
 """

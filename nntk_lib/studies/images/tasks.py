@@ -16,6 +16,7 @@ from ...linalg.streaming import pieces
 BATCH = 128
 EPOCHS = {"digits-mlp": 20, "california-mlp": 20, "digits-conv": 16, "digits-batchnorm": 16, "mnist-mlp": 10}
 TASKS = tuple(EPOCHS)
+RACED = ("digits-mlp", "digits-conv", "california-mlp", "mnist-mlp")
 # Networks with the shapes of their inputs.
 NETWORKS = {
     "digits-mlp": (Deep("silu", (128, 128)), (64,)),
