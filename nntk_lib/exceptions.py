@@ -73,10 +73,13 @@ class NotPositiveDefiniteError(NNTKError):
     """
 
     def __init__(self, message: str, min_eig: float, neuron: int | None, sufficient_gamma: float):
-        super().__init__(message)
+        super().__init__(message, min_eig, neuron, sufficient_gamma)  # all of them: a process sends what is here
         self.min_eig = min_eig
         self.neuron = neuron
         self.sufficient_gamma = sufficient_gamma
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 class StepSizeError(NNTKError):

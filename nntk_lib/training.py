@@ -77,7 +77,7 @@ class Batches:
         return np.split(order, range(self.size, n, self.size))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """What happened during training or along a flow; axis 0 counts epochs (or times) from 0, the start, to K.
 

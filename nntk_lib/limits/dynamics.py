@@ -34,7 +34,7 @@ from .kernels import require_nonsingular
 METHODS = tuple(FILTERS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Modes:
     """Eigenvalues (descending) and orthonormal eigenvectors (columns of Q) of a kernel matrix."""
 
@@ -42,7 +42,7 @@ class Modes:
     Q: Array = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LimitPath:
     """A trajectory in function space.
 

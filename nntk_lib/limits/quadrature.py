@@ -81,7 +81,7 @@ def trapezoid_nodes(strip: float, q: float) -> tuple[Array, Array]:
     return nodes, CUT / count * np.exp(-nodes * nodes / 2) / np.sqrt(2 * np.pi)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """The terms k0 <= k < k0 + STAGE of the expansion that are not negligible, and the tails after them."""
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import cache
 from typing import TypeVar
 
@@ -46,10 +47,13 @@ LANES = 8
 #: Below this many entries a second thread costs more than it brings.
 SMALL = 2**15
 
+#: Whether this thread has been told to work alone, see `one_thread`; another thread of the process has not.
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
 
 def cores() -> int:
     """Threads that share the work: NNTK_THREADS if set, else the cores this process may use (one in the browser)."""
-    if sys.platform == "emscripten":
+    if sys.platform == "emscripten" or _ALONE.get():
         return 1
     if asked := os.environ.get("NNTK_THREADS"):
         if not asked.isdecimal() or int(asked) < 1:
@@ -82,25 +86,71 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of its parent's threads
 
 
-def one_blas_thread():
+class _Limit:
+    """BLAS on one thread as long as somebody holds it so: the first one in limits it, the last one out restores.
+
+    BLAS's number of threads belongs to the process, so that two calls which overlap, each of which put back what it had
+    found, would leave it at one for good. A child process has the thread that forked and no other; what those held ends
+    there.
+    """
+
+    def __init__(self):
+        self.lock, self.holders, self.limiter = threading.RLock(), {}, None
+        if hasattr(os, "register_at_fork"):
+            release = self.lock.release  # held across a fork, so that no child finds it half done
+            os.register_at_fork(before=self.lock.acquire, after_in_parent=release, after_in_child=self._forked)
+
+    def hold(self, token: object) -> None:
+        with self.lock:
+            self.holders[token] = threading.get_ident()
+            self._settle()
+
+    def release(self, token: object) -> None:
+        with self.lock:
+            self.holders.pop(token, None)
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.holders and self.limiter is None:
+            self.limiter = _pools().limit(limits=1, user_api="blas")
+        elif not self.holders and self.limiter is not None:
+            self.limiter.restore_original_limits()
+            self.limiter = None
+
+    def _forked(self) -> None:
+        me = threading.get_ident()
+        self.holders = {token: thread for token, thread in self.holders.items() if thread == me}
+        self._settle()
+        self.lock.release()
+
+
+_LIMIT = _Limit()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
     """Context (or decorator) that holds BLAS to one thread, as `parallel` does for its own part of a computation.
 
     A product on BLAS's own threads leaves them spinning for tens of milliseconds, in which `parallel` has one core
     less: a step at m = 10^5, n = 100 that solves its small system on two threads takes 140 ms, on one 90.
     """
-    return _pools().limit(limits=1, user_api="blas")
+    token = object()
+    try:
+        _LIMIT.hold(token)
+        yield
+    finally:
+        _LIMIT.release(token)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """One thread, of BLAS and of this library: runs that share the cores do not wait, and give the same bytes."""
-    before = os.environ.get("NNTK_THREADS")
-    os.environ["NNTK_THREADS"] = "1"
+    before = _ALONE.set(True)
     try:
         with one_blas_thread():
             yield
     finally:
-        os.environ.pop("NNTK_THREADS") if before is None else os.environ.update(NNTK_THREADS=before)
+        _ALONE.reset(before)
 
 
 def slice_size(
@@ -204,10 +254,14 @@ def parallel(
         return state
 
     with one_blas_thread():
-        # the context carries numpy's errstate into the threads; this one takes the first range itself
-        tasks = [_threads().submit(copy_context().run, run, i) for i in range(1, workers)]
+        tasks = []
         try:
-            first = run(0)
+            for i in range(1, workers):  # the context carries numpy's errstate into the threads
+                tasks.append(_threads().submit(copy_context().run, run, i))
+        except RuntimeError:  # no thread is to be had: at the end of the process, or beyond what the system allows
+            pass
+        try:
+            mine = [run(i) for i in (0, *range(len(tasks) + 1, workers))]  # this one takes the first range itself
         finally:
             wait(tasks)
-        return [first, *(task.result() for task in tasks)]
+        return [mine[0], *(task.result() for task in tasks), *mine[1:]]

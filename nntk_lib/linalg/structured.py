@@ -33,7 +33,7 @@ Slices = Callable[[], Iterator[tuple[slice, Array, Array]]]
 DENSE_LIMIT = 2**13
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reduction:
     """What one pass over the blocks tells about D + shift I.
 
@@ -71,7 +71,18 @@ class Reduction:
         return z
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """Blocks and a factor that are at hand, as one slice. An object, not a closure: it can be pickled."""
+
+    blocks: Array
+    columns: Array
+
+    def __call__(self) -> Iterator[tuple[slice, Array, Array]]:
+        yield slice(0, len(self.blocks)), self.blocks, self.columns
+
+
+@dataclass(frozen=True, eq=False)
 class BlockDiagPlusLowRank:
     """The symmetric matrix D + shift I + U^T U, applied and solved without being formed.
 
@@ -111,8 +122,7 @@ class BlockDiagPlusLowRank:
             raise ShapeError(
                 f"blocks {blocks.shape} and factor {factor.shape} do not fit: expected (m, p, p) and (rank, m, p)."
             )
-        columns = np.moveaxis(factor, 0, 2)
-        return cls(m, p, len(factor), lambda: iter([(slice(0, m), blocks, columns)]), shift)
+        return cls(m, p, len(factor), _Stored(blocks, np.moveaxis(factor, 0, 2)), shift)
 
     def __repr__(self) -> str:
         shift = f", shift {self.shift:g}" if self.shift else ""

@@ -31,7 +31,7 @@ from ..networks.shallow.curvature import curvature_constant, jacobian_constant
 from ..networks.shallow.spec import Shallow
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class APriori:
     """Bounds along a Newton path of K steps, known before the first one.
 

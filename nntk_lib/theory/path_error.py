@@ -34,7 +34,7 @@ from ..networks.shallow.spec import Shallow
 PARTS = ("start", "sampling", "curvature", "drift", "remainder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PathError:
     """Difference between a network and its limit along training, and the five paths it is the sum of.
 

@@ -23,7 +23,7 @@ from ..networks.shallow.spec import Shallow
 from ..training import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhaseDiagram:
     """Newton's first step on a grid of widths and regularizations.
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ..exceptions import Array, ParameterError, finite_array, positive, same_length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rate:
     """A fitted power law C m^a.
 

@@ -44,7 +44,7 @@ class Cost:
         Bytes that have to come from or go to main memory: theta, once a pass, and the step.
     """
 
-    parts: dict[str, float] = field(repr=False)
+    parts: dict[str, float] = field(repr=False, hash=False)
     evaluations: float
     bytes: float
     traffic: float

@@ -21,6 +21,8 @@ the structure :mod:`nntk_lib.linalg.structured` solves with. Two constants bound
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,22 +62,30 @@ def curvature_blocks(at, a: Array) -> Array:
 
 def structured(at, a: Array, R: Array | None = None, shift: float = 0.0) -> BlockDiagPlusLowRank:
     """S + shift I + J^T R R^T J, applied and solved without being formed."""
-    (m, p), X, n = at.theta.shape, at.inputs, len(at.inputs)
-    scale = at.scale if R is None else at.scale * R
+    return BlockDiagPlusLowRank(*at.theta.shape, len(at.inputs), _Streamed(at, a, R), shift)
 
-    def slices() -> Iterator[tuple[slice, Array, Array]]:
+
+@dataclass(frozen=True, eq=False)
+class _Streamed:
+    """The blocks of S and the factor R^T J, slice by slice. An object, not a closure: it can be pickled."""
+
+    at: Any
+    a: Array
+    R: Array | None
+
+    def __call__(self) -> Iterator[tuple[slice, Array, Array]]:
+        at, (m, p), X, n = self.at, self.at.theta.shape, self.at.inputs, len(self.at.inputs)
+        scale = at.scale if self.R is None else at.scale * self.R
         # the rows, and U with three more of its size in `reduce`; the blocks; C, and the products of the inputs
         floats, fixed = (6 + 5 * p) * n + 6 * p * p, 3 * n * n + n * p * p
         for part in sliced(m, p * n, floats, at.memory, fixed):
             rows = at._rows(part, 2)
-            U = np.zeros((len(rows[0]), p, len(X)))
+            U = np.zeros((len(rows[0]), p, n))
             if at.outer:
                 U[:, 0] = rows[0]
             if at.inner:
                 U[:, 1:] = (at.theta[part, :1] * rows[1])[:, None, :] * X.T
-            yield part, blocks_of(at, part, a, rows), scale * U
-
-    return BlockDiagPlusLowRank(m, p, len(X), slices, shift)
+            yield part, blocks_of(at, part, self.a, rows), scale * U
 
 
 def curvature_product(net: Shallow, theta: Array, X: Array, a: Array, v: Array, b: Array, memory: int | None) -> Array:
