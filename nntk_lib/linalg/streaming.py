@@ -63,8 +63,8 @@ def cores() -> int:
 
 
 @cache
-def _pools():
-    """BLAS's thread pools; called once, it also keeps freed memory in the process.
+def _pools() -> list:
+    """The BLAS libraries of the process and their thread pools; called once, it also keeps freed memory there.
 
     glibc gives memory back as soon as twice the largest freed block is unused, and zeroes it again on its way in, which
     takes longer than the arithmetic (a gradient at m = 10^5, n = 100: 87 ms, then 25). Freeing one block of almost
@@ -74,7 +74,8 @@ def _pools():
     import scipy.linalg.cython_blas  # noqa: F401 - its BLAS is to be found as well
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()  # kept: looking for the libraries takes longer than a small step
+    found = ThreadpoolController().lib_controllers  # kept: looking for them takes longer than a small step
+    return [library for library in found if library.user_api == "blas" and library.get_num_threads()]
 
 
 @cache
@@ -95,9 +96,9 @@ class _Limit:
     """
 
     def __init__(self):
-        self.lock, self.holders, self.limiter = threading.RLock(), {}, None
+        self.lock, self.holders, self.before = threading.RLock(), {}, []
         if hasattr(os, "register_at_fork"):
-            release = self.lock.release  # held across a fork, so that no child finds it half done
+            release = self.lock.release  # held across a fork, so that no child finds BLAS's own locks taken
             os.register_at_fork(before=self.lock.acquire, after_in_parent=release, after_in_child=self._forked)
 
     def hold(self, token: object) -> None:
@@ -111,11 +112,20 @@ class _Limit:
             self._settle()
 
     def _settle(self) -> None:
-        if self.holders and self.limiter is None:
-            self.limiter = _pools().limit(limits=1, user_api="blas")
-        elif not self.holders and self.limiter is not None:
-            self.limiter.restore_original_limits()
-            self.limiter = None
+        if self.holders and not self.before:
+            self.before = [(library, library.get_num_threads()) for library in _pools()]
+            self._set([(library, 1) for library in _pools()])
+        elif self.before and not self.holders:
+            self._set(self.before)
+            self.before = []
+
+    def _set(self, numbers: list) -> None:
+        for library, number in numbers:
+            # threadpoolctl lets the first thread set it and no other, until that has put back what it had found
+            own = getattr(library, "clear_controlling_thread", lambda force: None)
+            own(force=True)
+            library.set_num_threads(number)
+            own(force=True)
 
     def _forked(self) -> None:
         me = threading.get_ident()

@@ -31,11 +31,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..caching import cached_property
 from ..exceptions import Array, ParameterError, positive
 from .base import Step
 

@@ -22,11 +22,11 @@ step is a direction of descent. With floor = 0 and alpha = 1 the order of conver
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..caching import cached_property
 from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, positive
 from ..linalg.structured import Reduction
 from ..losses import Square

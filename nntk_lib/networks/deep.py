@@ -20,11 +20,11 @@ The tangent of such a network is in :mod:`nntk_lib.networks.deep_tangent`, its l
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..caching import cached_property
 from ..exceptions import Array, ParameterError, ShapeError, finite_array, integer, positive
 from ..linalg.streaming import MEMORY
 from .activations import Activation, get_activation

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..caching import cached_property
 from ..exceptions import Array, ParameterError, shaped_like
 from ..linalg.rank_update import symmetric
 from ..linalg.streaming import MEMORY, pieces

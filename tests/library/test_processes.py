@@ -1,4 +1,4 @@
-"""What crosses a process boundary arrives as it was: errors, specifications, steps, results; one bad job breaks no pool."""
+"""What crosses a process boundary arrives as it was: errors, specifications, steps, results."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import nntk_lib
-from nntk_lib import geometry, limits, losses, methods, networks, theory
 from nntk_lib import exceptions as errors
+from nntk_lib import geometry, limits, losses, methods, networks, theory
 from nntk_lib.data import interval
 from nntk_lib.features import refit
 from nntk_lib.linalg import BlockDiagPlusLowRank
@@ -78,9 +78,11 @@ def things():
         deep,
         deep.centred(deep.init(1, rng=0)),
         images,
-        *(net.at(net.init(shape, rng=0), np.ones((2, *np.atleast_1d(shape)))) for net, shape in ((deep, 1), (images, (4, 4, 1)))),
+        deep.at(deep.init(1, rng=0), DATA.X),
+        images.at(images.init((4, 4, 1), rng=0), np.ones((2, 4, 4, 1))),
         at,
-        *(losses.Square("sum"), losses.WeightedSquare(w), losses.LogCosh(w, b=2.0), losses.Logistic(0.1), losses.CrossEntropy()),
+        *(losses.Square("sum"), losses.WeightedSquare(w), losses.LogCosh(w, b=2.0)),
+        *(losses.Logistic(0.1), losses.CrossEntropy()),
         *rules,
         *directions,
         *(methods.Direct("solve"), methods.ConjugateGradients(), methods.Auto()),
@@ -108,7 +110,9 @@ def public():
     """The dataclasses of the rooms that have a front door."""
     doors = [nntk_lib, geometry, limits, losses, methods, networks, theory, nntk_lib.data, nntk_lib.linalg]
     found = [getattr(door, name) for door in doors for name in door.__all__]
-    return {kind for kind in found if isinstance(kind, type) and dataclasses.is_dataclass(kind)} - {limits.filters.Filter}
+    return {kind for kind in found if isinstance(kind, type) and dataclasses.is_dataclass(kind)} - {
+        limits.filters.Filter
+    }
 
 
 def test_every_public_class_is_tried():
@@ -123,7 +127,10 @@ def test_what_the_library_makes_survives(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_errors_survive_with_what_they_know(way):
-    made = [kind("one word", *[0.5, 3, 0.75] * (kind is errors.NotPositiveDefiniteError)) for kind in kinds(errors.NNTKError)]
+    made = [
+        kind("one word", *[0.5, 3, 0.75] * (kind is errors.NotPositiveDefiniteError))
+        for kind in kinds(errors.NNTKError)
+    ]
     with pytest.raises(errors.NotPositiveDefiniteError) as found:
         train(NET, THETA, DATA, methods.Newton(0.165), 5, alpha=2.5)
     made += [failure(), found.value]

@@ -10,13 +10,13 @@ needs the columns of a layer, they are there for a few channels at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from itertools import islice
 from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...caching import cached_property
 from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, shaped_like
 from ...linalg.streaming import MEMORY, pieces
 from .chain import Layer

@@ -18,11 +18,10 @@ with z_v = v_w . x_j. Every pass sums over slices of the neuron axis within the 
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ...caching import cached_property
 from ...exceptions import Array, ParameterError, ShapeError, shaped_like
 from ...linalg.rank_update import rank_update, symmetric
 from ...linalg.streaming import parallel, total
