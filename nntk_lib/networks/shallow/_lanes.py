@@ -3,7 +3,8 @@
 The mathematics is in :mod:`nntk_lib.networks.shallow.definite`.
 
 The small matrices have LANES neurons on their last axis, and every innermost loop runs over them. Numba compiles a
-function when it is first called, for double and for single precision, and keeps it on disk.
+function when it is first called, for double and for single precision, and keeps it on disk if
+it can.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from numba import njit
 
 from ...linalg.streaming import LANES
 
-compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+
+
+def compiled(function):
+    """The function, compiled; kept on disk, or made again by every process where there is no place to write."""
+    try:
+        return njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # neither beside this module nor in the home directory
+        return njit(**OPTIONS)(function)
 
 
 @compiled

@@ -12,6 +12,7 @@ Eight neurons share a factorization: the innermost loops run over them, so that 
 from __future__ import annotations
 
 import os
+import warnings
 from functools import cache
 from importlib.util import find_spec
 
@@ -27,13 +28,26 @@ FILL = 4
 
 
 @cache
-def _installed() -> bool:
-    return find_spec("numba") is not None
+def _works() -> bool:
+    """Whether Numba is installed and compiles here; where it is and does not, a warning says why, once."""
+    try:
+        if find_spec("numba") is None:
+            return False
+        lanes().tanh_derivatives(*np.zeros((3, LANES)))
+    except Exception as error:  # whatever it is: a NumPy that it refuses, half an installation, no memory to execute
+        warnings.warn(
+            f"Numba is installed but does not work here ({type(error).__name__}: {error}). The step is taken in numpy, "
+            "which needs half as long again. Repair Numba or remove it, or set NNTK_COMPILED=0 to be told no more.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def available() -> bool:
-    """Whether Numba is installed and not switched off by NNTK_COMPILED=0."""
-    return os.environ.get("NNTK_COMPILED") != "0" and _installed()
+    """Whether Numba is installed, works, and is not switched off by NNTK_COMPILED=0."""
+    return os.environ.get("NNTK_COMPILED") != "0" and _works()
 
 
 def definite_blocks(net, theta: Array, X: Array, a: Array, memory: int | None, dtype=np.float64) -> DefiniteBlocks:
