@@ -10,8 +10,10 @@ should raise, so definiteness is always decided from bounds of the eigenvalues, 
 
 from __future__ import annotations
 
+import math
 import warnings
-from numbers import Real
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,12 +37,16 @@ class ShapeError(NNTKError):
     """An array has the wrong shape."""
 
 
+class DataTypeError(NNTKError):
+    """An array holds something else than real numbers."""
+
+
 class NonFiniteError(NNTKError):
-    """An array holds NaN or an infinite value."""
+    """An array holds NaN, an infinite or a masked value."""
 
 
 class ParameterError(NNTKError):
-    """A scalar parameter lies outside the range where the method is defined."""
+    """A parameter lies outside the range where the method is defined, or is not of the kind that is asked for."""
 
 
 class CollinearSamplesError(NNTKError):
@@ -94,23 +100,56 @@ class AssumptionWarning(UserWarning):
     """The input violates an assumption of a theorem; the result is defined, the theorem is silent."""
 
 
-def finite_array(name: str, value: ArrayLike, ndim: int) -> Array:
-    """Return `value` as a finite float array with `ndim` axes.
+def real_array(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of single or double precision.
+
+    Whole numbers become double precision, and so does what LAPACK has no routine for: half precision, in which the
+    square of 256 overflows, and long double.
+
+    Raises
+    ------
+    DataTypeError
+        If it holds something else than real numbers: complex or boolean ones, text, objects such as None.
+    NonFiniteError
+        If a value is masked.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        where = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(value))[0])
+        raise NonFiniteError(
+            f"{name} has {int(np.ma.count_masked(value))} masked values, the first at index {where}. Leave these "
+            "samples out, or fill them: what hides behind a mask is not used."
+        )
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths, or an object that cannot be one
+        array = np.empty(0, object)
+    if array.dtype.kind not in "fiu":
+        hint = {"b": f"{name}.astype(float)", "c": f"{name}.real, if the rest is 0"}.get(array.dtype.kind)
+        given = f"dtype {array.dtype}" if array.size or array.dtype != object else type(value).__name__
+        raise DataTypeError(
+            f"{name} must hold real numbers, got {given}. Try {hint or 'np.array(..., dtype=float)'}"
+            f"{'' if hint else ', or .to_numpy(float) of a table'}."
+        )
+    return array if array.dtype in (np.float32, np.float64) else array.astype(float)
+
+
+def finite_array(name: str, value: ArrayLike, ndim: int | None) -> Array:
+    """Return `value` as a finite array of single or double precision with `ndim` axes, one or more if that is None.
 
     Raises
     ------
     ShapeError
         If the number of axes differs from `ndim` or the array is empty.
+    DataTypeError
+        See :func:`real_array`.
     NonFiniteError
-        If an entry is NaN or infinite; the message gives the first one.
+        If an entry is NaN, infinite or masked; the message gives the first one.
     """
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise ShapeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    if array.dtype.kind != "f":
-        array = array.astype(float)
+    array = real_array(name, value)
+    ndim = max(1, array.ndim) if ndim is None else ndim
     if array.ndim != ndim or array.size == 0:
-        hint = f" Try {name}[:, None]." if (ndim, array.ndim) == (2, 1) else ""
+        flat = array.ndim == ndim + 1 and array.shape[-1] == 1
+        hint = f" Try {name}[:, None]." if (ndim, array.ndim) == (2, 1) else f" Try {name}[..., 0]." if flat else ""
         raise ShapeError(f"{name} must be a non-empty array with {ndim} axes, got shape {array.shape}.{hint}")
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum()  # finite unless an entry is not, or the sum overflows; and it needs no memory
@@ -132,12 +171,88 @@ def shaped_like(name: str, value: ArrayLike, model: Array, of: str) -> Array:
     return value
 
 
+def _real(value) -> float:
+    """A real number as a float; NaN for everything else, flags included."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _shown(value) -> str:
+    """A value as a message gives it, in one line."""
+    if isinstance(value, Real) and not isinstance(value, (bool, Integral)):
+        return f"{float(value):g}"
+    shape = getattr(value, "shape", ())
+    return f"an array of shape {shape}" if shape else repr(value) if len(repr(value)) < 80 else type(value).__name__
+
+
 def integer(name: str, value: int, least: int = 1) -> int:
     """Return `value` as an int if it is an integer of at least `least`, else raise `ParameterError`."""
-    real = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not real or int(value) != value or value < least:
-        raise ParameterError(f"{name} = {value!r} must be an integer, {least} or more.")
+    real = _real(value)
+    if not math.isfinite(real) or real != int(real) or real < least:
+        raise ParameterError(f"{name} = {_shown(value)} must be an integer, {least} or more.")
     return int(value)
+
+
+def finite(name: str, value: float) -> float:
+    """Return `value` as a float if it is a finite number, else raise `ParameterError`."""
+    if not math.isfinite(_real(value)):
+        raise ParameterError(f"{name} = {_shown(value)} must be a finite number.")
+    return float(value)
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return `value` as a bool if it is one, else raise `ParameterError`."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f"{name} = {_shown(value)} must be True or False.")
+    return bool(value)
+
+
+def one_of(name: str, value: str, known: Sequence[str]) -> str:
+    """Return `value` if it is one of the known words, else raise `ParameterError`."""
+    if not isinstance(value, str) or value not in known:
+        words = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise ParameterError(f"{name} = {_shown(value)} is unknown; use {words}.")
+    return value
+
+
+def instance(name: str, value, kinds: type | tuple[type, ...], example: str):
+    """Return `value` if it is of one of the kinds, else raise `ParameterError` with an example of what would be."""
+    if not isinstance(value, kinds):
+        raise ParameterError(f"{name} is {_shown(value)}, which is not what is needed here. Try {example}.")
+    return value
+
+
+def having(name: str, value, methods: Sequence[str], example: str):
+    """Return `value` if it has the methods, else raise `ParameterError` with an example of what has them."""
+    if isinstance(value, type) or not all(hasattr(value, method) for method in methods):
+        raise ParameterError(f"{name} is {_shown(value)}, which has no {' or no '.join(methods)}. Try {example}.")
+    return value
+
+
+def function(name: str, value, example: str):
+    """Return `value` if it can be called, else raise `ParameterError` with an example of what can."""
+    if not callable(value) or isinstance(value, type):
+        raise ParameterError(f"{name} is {_shown(value)}, which cannot be called. Try {example}.")
+    return value
+
+
+def generator(name: str, rng: np.random.Generator | int | Sequence[int]) -> np.random.Generator:
+    """A generator from itself or from a seed, one integer or several.
+
+    Raises
+    ------
+    ParameterError
+        If it is anything else, such as None, which is not repeatable.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, (list, tuple)) and rng:
+        return np.random.default_rng([integer(name, seed, 0) for seed in rng])
+    return np.random.default_rng(integer(name, rng, 0))
 
 
 def same_length(name: str, value: Array, expected: int, of: str) -> Array:
@@ -149,11 +264,67 @@ def same_length(name: str, value: Array, expected: int, of: str) -> Array:
 
 def positive(name: str, value: float, allow_zero: bool = False) -> float:
     """Return `value` as a float if it is finite and positive, else raise `ParameterError`."""
-    wanted = "a finite number, at least 0" if allow_zero else "a finite number greater than 0"
-    if not isinstance(value, Real) or not np.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
-        shown = f"{value:g}" if isinstance(value, Real) else repr(value)
-        raise ParameterError(f"{name} = {shown} must be {wanted}.")
-    return float(value)
+    real = _real(value)
+    if not (0 < real < math.inf or (allow_zero and real == 0)):
+        wanted = "a finite number, at least 0" if allow_zero else "a finite number greater than 0"
+        raise ParameterError(f"{name} = {_shown(value)} must be {wanted}.")
+    return real
+
+
+def positive_list(name: str, values: Sequence[float]) -> list[float]:
+    """Return `values` as a list of positive numbers, at least one, else raise `ParameterError`."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ParameterError(f"{name} = {_shown(values)} must be a sequence of numbers. Try [{_shown(values)}].")
+    values = [positive(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    if not values:
+        raise ParameterError(f"{name} is empty; give one number at least.")
+    return values
+
+
+def square_matrix(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a finite square matrix, else raise `ShapeError`, `DataTypeError` or `NonFiniteError`."""
+    A = finite_array(name, value, 2)
+    if A.shape[0] != A.shape[1]:
+        raise ShapeError(f"{name} has the shape {A.shape}; a kernel on n samples is square.")
+    return A
+
+
+def kernel_matrix(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a symmetric matrix of double precision: a kernel on n samples.
+
+    What is symmetric to 1e-6 of its largest entry, as a kernel from single precision or from sampling is, is made
+    symmetric: the mean of A and its transpose.
+
+    Raises
+    ------
+    ShapeError
+        If it is not square, or not symmetric; the message gives the largest difference.
+    NonFiniteError, DataTypeError
+    """
+    A = square_matrix(name, value).astype(float, copy=False)
+    size, difference = np.abs(A).max(), np.abs(A - A.T).max()
+    if difference > 1e-6 * size:
+        raise ShapeError(
+            f"{name} is not symmetric: entries across the diagonal differ by up to {difference:.2g}, the largest entry "
+            f"being {size:.2g}. Pass a kernel, such as limit_ntk(net, X), or ({name} + {name}.T) / 2."
+        )
+    return A if difference == 0 else (A + A.T) / 2
+
+
+def semidefinite(name: str, lam: Array) -> Array:
+    """Return the eigenvalues of a kernel with what rounding has made negative set to 0.
+
+    Raises
+    ------
+    SingularKernelError
+        If one is more negative than rounding, or than single precision, makes it.
+    """
+    if lam.min() < -1e-6 * np.abs(lam).max():
+        raise SingularKernelError(
+            f"{name} is not a kernel: its smallest eigenvalue is {lam.min():.2g}, the largest {lam.max():.2g}, and "
+            "none may be negative. Check its sign, and that it belongs to these samples."
+        )
+    return np.maximum(lam, 0)
 
 
 def collinear_pairs(X: Array, tol: float = 1e-7) -> list[tuple[int, int]]:

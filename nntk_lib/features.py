@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array, positive
+from .exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array, flag, positive
 from .networks.base import Network
 from .networks.deep import Deep
 from .networks.shallow.spec import Shallow
@@ -57,6 +57,7 @@ def weighted_cosine_distance(W: ArrayLike, teacher: ArrayLike, chord: bool = Fal
     >>> round(weighted_cosine_distance(W, teacher, chord=True), 3)
     0.283
     """
+    flag("chord", chord)
     W, teacher = finite_array("W", W, 2), finite_array("teacher", teacher, 2)
     if W.shape[1] != teacher.shape[1]:
         raise ShapeError(

@@ -16,11 +16,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .exceptions import Array, NNTKError, NonFiniteError, ParameterError, finite_array, positive
+from .exceptions import Array, NonFiniteError, ParameterError, finite_array, function, one_of, positive
 from .losses import Loss, Square
+from .losses.base import require_loss
 from .methods.base import Direction
-from .networks.base import Network, Tangent
-from .training import History, Recorder, representable, samples
+from .networks.base import Network, Tangent, tangent
+from .training import History, Recorder, moves, recorders, representable, samples
 
 METHODS = ("RK45", "DOP853", "euler")
 
@@ -74,8 +75,8 @@ def flow(
     Raises
     ------
     NonFiniteError
-        If the flow cannot be continued: the message says until when. This and every other error of the library has the
-        history up to there in its attribute ``history``.
+        If the flow cannot be continued: the message says until when. This and every other error, KeyboardInterrupt
+        included, has the history up to there in its attribute ``history``.
 
     Examples
     --------
@@ -89,13 +90,14 @@ def flow(
     times, (X, y) = finite_array("times", times, 1), samples(data)
     if len(times) < 2 or (np.diff(times) <= 0).any():
         raise ParameterError("times must increase and hold at least two, the first being that of the start.")
-    if method not in METHODS:
-        raise ParameterError(f"method = {method!r} is unknown; use one of {', '.join(METHODS)}.")
+    one_of("method", method, METHODS), function("direction", direction, "Gradient()")
+    if event is not None:
+        function("event", event, "lambda theta, at: 1.0")
     positive("rtol", rtol), positive("atol", atol)
-    path = _Path(net, theta, X, y, loss, direction, dict(record or {}), event, memory)
+    path = _Path(net, theta, X, y, require_loss(loss), direction, recorders(record), event, memory)
     try:
         (_euler if method == "euler" else _integrate)(path, times, method, rtol, atol)
-    except NNTKError as error:
+    except BaseException as error:  # also Ctrl+C, and what a recorder raises
         error.history = path.history(times)
         raise
     return path.history(times)
@@ -107,25 +109,25 @@ class _Path:
     def __init__(self, net, theta, X, y, loss, direction, record, event, memory):
         self.net, self.X, self.y, self.loss, self.direction = net, X, y, loss, direction
         self.record, self.event, self.memory = record, event, memory
-        self.start = net.at(theta, X, memory).theta
+        self.start = tangent(net, theta, X, memory).theta
         self.losses, self.steps, self.kept, self.theta = [], [], {name: [] for name in record}, self.start
 
     def at(self, theta: Array) -> Tangent:
         return self.net.at(theta.reshape(self.start.shape), self.X, self.memory)
 
     def field(self, t: float, theta: Array) -> Array:
-        return self.direction(self.at(theta), self.loss, self.y).delta.ravel()
+        return moves(self.direction(self.at(theta), self.loss, self.y), self.start).ravel()
 
     def note(self, theta: Array) -> Array:
         """Record a point; the direction there."""
         at = self.at(theta)
         step = self.direction(at, self.loss, self.y)
-        self.theta = at.theta
+        self.theta, delta = at.theta, moves(step, self.start)
         self.losses.append(self.loss.value(at.f, self.y))
         self.steps.append(replace(step, delta=None, state=None))
         for name, recorder in self.record.items():
             self.kept[name].append(recorder(at.theta, at))
-        return step.delta
+        return delta
 
     def history(self, times: Array) -> History:
         kept = {name: np.array(values) for name, values in self.kept.items()}

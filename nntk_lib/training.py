@@ -19,19 +19,28 @@ from numpy.typing import ArrayLike
 
 from .exceptions import (
     Array,
-    NNTKError,
     NonFiniteError,
     NotPositiveDefiniteError,
     ParameterError,
     ShapeError,
+    finite_array,
+    flag,
+    function,
+    having,
     integer,
+    one_of,
     positive,
+    real_array,
+    shaped_like,
 )
 from .losses import Loss, Square
+from .losses.base import require_loss
 from .methods.base import Direction, Step
-from .networks.base import Network, Tangent
+from .networks.base import Network, Tangent, require_tangent, tangent
 
 Recorder = Callable[[Array, Tangent], Any]
+
+STOP, ACCEPT = "lambda loss: loss < 1e-6", "lambda step: step.gain > 0"
 
 #: The ways in which an epoch may visit the samples.
 ORDERS = ("shuffled", "cyclic", "fresh")
@@ -62,12 +71,11 @@ class Batches:
     order: str = "shuffled"
 
     def __post_init__(self):
-        integer("size", self.size), integer("rng", self.rng, 0)
-        if self.order not in ORDERS:
-            raise ParameterError(f"order = {self.order!r} is unknown; use one of {', '.join(ORDERS)}.")
+        integer("size", self.size), integer("rng", self.rng, 0), one_of("order", self.order, ORDERS)
 
     def __call__(self, n: int, epoch: int) -> list[Array]:
         """The batches of an epoch, as arrays of indices."""
+        n, epoch = integer("n", n), integer("epoch", epoch, 0)
         if self.size > n:
             raise ParameterError(f"size = {self.size} exceeds the {n} samples. Use at most {n}, or batches=None.")
         rng = np.random.default_rng([self.rng, epoch])
@@ -162,8 +170,8 @@ def train(
     Raises
     ------
     NonFiniteError
-        If the parameters or the loss overflow. This and every other error of the library has the history up to there in
-        its attribute ``history``.
+        If the parameters or the loss overflow. This and every other error, KeyboardInterrupt included, has the history
+        up to there in its attribute ``history``.
 
     Examples
     --------
@@ -175,7 +183,11 @@ def train(
     (True, (4, 8))
     """
     alpha, epochs, X, y = positive("alpha", alpha), integer("epochs", epochs, 0), *samples(data)
-    run = _Run(net, theta, X, y, loss, dict(record or {}), memory)
+    for name, given, example in (("batches", batches, "Batches(64)"), ("stop", stop, STOP), ("accept", accept, ACCEPT)):
+        if given is not None:
+            function(name, given, example)
+    function("direction", direction, "GaussNewton(Constant(1e-3))"), flag("progress", progress)
+    run = _Run(net, theta, X, y, require_loss(loss), recorders(record), memory)
     gate = accept or getattr(direction, "accept", None)
     try:
         for epoch in counted(range(epochs), progress, "training", "epoch"):
@@ -184,7 +196,7 @@ def train(
             run.note()
             if stop is not None and stop(run.losses[-1]):
                 break
-    except NNTKError as error:
+    except BaseException as error:  # also Ctrl+C, and what a recorder raises
         error.history = run.history()
         raise
     return run.history()
@@ -195,7 +207,7 @@ class _Run:
 
     def __init__(self, net, theta, X, y, loss, record, memory):
         self.net, self.X, self.y, self.loss, self.record, self.memory = net, X, y, loss, record, memory
-        self.at = net.at(theta, X, memory)
+        self.at = tangent(net, theta, X, memory)
         self.theta = self.at.theta
         self.losses, self.steps, self.kept = [], [], {name: [] for name in record}
         self.previous: Step | None = None
@@ -207,7 +219,7 @@ class _Run:
         if part is not None:
             at, y = self.net.at(self.theta, self.X[part], self.memory), self.y[part]
         step = direction(at, self.loss, y, self.previous)
-        moved = self.theta + alpha * step.delta
+        moved = self.theta + alpha * moves(step, self.theta)
         if not representable(moved):
             raise NonFiniteError(
                 f"Training diverged at step {len(self.steps) + 1}: the parameters overflow (alpha = {alpha:g}). Reduce "
@@ -254,10 +266,26 @@ def samples(data) -> tuple[Array, Array]:
     """X and y of a data set, checked to be as many."""
     if not (hasattr(data, "X") and hasattr(data, "y")):
         raise ParameterError(f"data is a {type(data).__name__} without X and y. Try Data(X, y, 'a name').")
-    X, y = np.asarray(data.X), np.asarray(data.y)
+    X, y = real_array("data.X", data.X), real_array("data.y", data.y)
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y):
         raise ShapeError(f"data has samples of shape {X.shape} and targets of shape {y.shape}: one target a sample.")
     return X, y
+
+
+def recorders(record: Mapping[str, Recorder] | None) -> dict[str, Recorder]:
+    """The recorders by their names, each of which can be called."""
+    named = dict(having("record", {} if record is None else record, ("items",), "{'f': outputs}"))
+    return {name: function(f"record[{name!r}]", one, "outputs") for name, one in named.items()}
+
+
+def moves(step: Step, theta: Array) -> Array:
+    """The delta of a step, of the shape of theta."""
+    delta = having("the direction's result", step, ("delta", "slope"), "Step(name, delta, slope)").delta
+    return (
+        delta
+        if isinstance(delta, np.ndarray) and delta.shape == theta.shape
+        else shaped_like("delta", delta, theta, "theta")
+    )
 
 
 def representable(theta: Array) -> bool:
@@ -290,7 +318,7 @@ def at_marks(recorder: Recorder, marks: Iterable[int]) -> Recorder:
 
 def residuals(y: ArrayLike) -> Recorder:
     """Recorder: the residual f - y on all samples."""
-    y = np.asarray(y)
+    y = finite_array("y", y, None)
     return lambda theta, at: at.f - y
 
 
@@ -318,12 +346,13 @@ def residual_path(net: Network, theta: ArrayLike, data, direction: Direction, ep
 
 def movement(start: Array) -> Recorder:
     """Recorder: distance of the parameters of each neuron from `start`, shape (m,); of each parameter of a vector."""
+    start = finite_array("start", start, None)
     return lambda theta, at: np.linalg.norm((theta - start).reshape(len(theta), -1), axis=1)
 
 
 def updates(start: Array) -> Recorder:
     """Recorder: distance that each neuron has moved since the last epoch, shape (m,); zero at the start."""
-    last = [start]
+    last = [finite_array("start", start, None)]
 
     def record(theta: Array, at: Tangent) -> Array:
         moved, last[0] = np.linalg.norm((theta - last[0]).reshape(len(theta), -1), axis=1), theta
@@ -334,14 +363,14 @@ def updates(start: Array) -> Recorder:
 
 def kernel_drift(at: Tangent) -> Recorder:
     """Recorder: spectral norm of the change of J J^T since the tangent `at`, relative to its norm there."""
-    start = at.gram()
+    start = require_tangent(at).gram()
     size = np.linalg.norm(start, 2)
     return lambda theta, at: float(np.linalg.norm(at.gram() - start, 2) / size)
 
 
 def held_out(data, loss: Loss = Square()) -> Recorder:
     """Recorder: the loss on other samples."""
-    X, y = samples(data)
+    (X, y), loss = samples(data), require_loss(loss)
     return lambda theta, at: loss.value(at.net.at(theta, X).f, y)
 
 

@@ -20,30 +20,30 @@ from numpy.typing import ArrayLike
 from .exceptions import Array, finite_array, same_length
 from .linalg.structured import BlockDiagPlusLowRank
 from .losses import Square
-from .networks.base import Network
+from .networks.base import Network, tangent
 from .networks.shallow.spec import Shallow
 
 
 def forward(net: Network, theta: ArrayLike, X: ArrayLike) -> Array:
     """Outputs f on the samples, shape (n,), or (n, C) for C outputs; Riedl et al. (1) for a shallow network."""
-    return net.at(theta, X).f
+    return tangent(net, theta, X).f
 
 
 def residual(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> Array:
     """Residual r = f(X) - y, of the shape of the outputs; raises `ShapeError` if y has another one."""
-    f = net.at(theta, X).f
+    f = tangent(net, theta, X).f
     return f - same_length("y", finite_array("y", y, f.ndim), len(f), "X")
 
 
 def loss(r: ArrayLike) -> float:
     """The mean square L = 1/(2n) sum_j r_j^2 of a residual, Riedl et al. (2)."""
-    r = finite_array("r", r, np.ndim(r) or 1)
+    r = finite_array("r", r, None)
     return Square().value(r, np.zeros_like(r))
 
 
 def gradient(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> Array:
     """Gradient of the mean square, J^T r / n, Riedl et al. (32), of the shape of theta."""
-    at = net.at(theta, X)
+    at = tangent(net, theta, X)
     return at.vjp(Square().gradient(at.f, y))
 
 
@@ -59,7 +59,7 @@ def gram(net: Network, theta: ArrayLike, X: ArrayLike, memory: int | None = None
     >>> np.allclose(gram(net, theta, X), J @ J.T, rtol=1e-13)
     True
     """
-    return net.at(theta, X, memory).gram()
+    return tangent(net, theta, X, memory).gram()
 
 
 def empirical_ntk(net: Network, theta: ArrayLike, X: ArrayLike, Xq: ArrayLike | None = None) -> Array:
@@ -78,19 +78,19 @@ def empirical_ntk(net: Network, theta: ArrayLike, X: ArrayLike, Xq: ArrayLike | 
     -------
     ndarray, shape (n, n) or (q, n)
     """
-    at = net.at(theta, X)
+    at = tangent(net, theta, X)
     K = at.gram() if Xq is None else net.at(theta, Xq).cross(at)
     return K * (at.kernel_scale / len(at.X))
 
 
 def j_dot(net: Network, theta: ArrayLike, X: ArrayLike, v: ArrayLike) -> Array:
     """J v: the first-order change of the outputs along v, which has the shape of theta."""
-    return net.at(theta, X).jvp(v)
+    return tangent(net, theta, X).jvp(v)
 
 
 def jt_dot(net: Network, theta: ArrayLike, X: ArrayLike, a: ArrayLike) -> Array:
     """J^T a: the parameter-space vector of sample weights a."""
-    return net.at(theta, X).vjp(a)
+    return tangent(net, theta, X).vjp(a)
 
 
 def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike) -> Array:
@@ -101,8 +101,8 @@ def curvature_blocks(net: Shallow, theta: ArrayLike, X: ArrayLike, r: ArrayLike)
     r : ndarray, shape (n,)
         Residual f - y. A unit vector times n gives the Hessian of one output.
     """
-    at = net.at(theta, X)
-    return at.curvature_blocks(np.asarray(r) / len(at.X))
+    at = tangent(net, theta, X)
+    return at.curvature_blocks(finite_array("r", r, 1) / len(at.X))
 
 
 def hessian(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, shift: float = 0.0) -> BlockDiagPlusLowRank:
@@ -120,5 +120,5 @@ def hessian(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, shift: f
     >>> hessian(net, net.init(m=100, d=1, rng=0), X, X[:, 0] ** 2)
     BlockDiagPlusLowRank(100 blocks 3 x 3 + rank 5, order 300)
     """
-    at, square = net.at(theta, X), Square()
+    at, square = tangent(net, theta, X), Square()
     return at.structured(square.gradient(at.f, y), square.factor(at.f, y)[0], shift)

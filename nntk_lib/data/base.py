@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, integer
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,12 @@ class Data:
     frequencies: tuple[int, ...] = ()
     teacher: Array | None = field(default=None, repr=False)
 
+    def __post_init__(self):
+        object.__setattr__(self, "X", _given("X", self.X))
+        object.__setattr__(self, "y", _given("y", self.y))
+        if len(self.X) != len(self.y):
+            raise ShapeError(f"X has {len(self.X)} samples and y {len(self.y)} targets. Give one target a sample.")
+
     def split(self, n: int) -> tuple[Data, Data]:
         """The first n samples, and the rest; neither has frequencies any more, which need the whole grid.
 
@@ -63,9 +70,10 @@ class Data:
         return replace(self, X=self.X.reshape(len(self.X), -1))
 
 
-def generator(name: str, rng: np.random.Generator | int) -> np.random.Generator:
-    """A generator from itself or from a seed; raises `ParameterError` for anything that is not repeatable."""
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(integer(name, rng, 0))
+def _given(name: str, value: ArrayLike) -> Array:
+    """An array as it was given, or made of what was given; raises `ShapeError`, `DataTypeError`, `NonFiniteError`."""
+    checked = finite_array(name, value, None)
+    return np.asarray(value) if isinstance(value, np.ndarray) else checked
 
 
 def unit_sphere(n: int, d: int, rng: np.random.Generator) -> Array:

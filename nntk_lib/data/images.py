@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..exceptions import Array, ParameterError, integer, positive
-from .base import Data, generator
+from ..exceptions import Array, ParameterError, generator, integer, one_of, positive
+from .base import Data
 
 #: Digits whose rotations are for training; those of the others are for testing.
 TRAIN = 1400
@@ -102,8 +102,7 @@ def rotated_digits(n: int, rng: np.random.Generator | int, part: str = "train", 
     ((10, 8, 8, 1), (10, 64))
     """
     n, rng = integer("n", n), generator("rng", rng)
-    if part not in ("train", "test"):
-        raise ParameterError(f"part = {part!r} is unknown; use 'train' or 'test'.")
+    one_of("part", part, ("train", "test"))
     if positive("largest", largest) > 180:
         raise ParameterError(f"largest = {largest:g} must be at most 180 degrees.")
     images, _ = _originals()

@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..exceptions import Array, ParameterError, integer, positive, shaped_like
+from ..exceptions import Array, ParameterError, flag, function, generator, integer, one_of, positive, shaped_like
 from ..networks.activations import Activation, get_activation
-from .base import Data, generator, unit_sphere
+from .base import Data, unit_sphere
 
 
 def teacher_student(
@@ -78,11 +78,11 @@ def teacher_student(
     """
     n, d, width, act = integer("n", n), integer("d", d), integer("width", width), get_activation(act)
     rng, noise = generator("rng", rng), positive("noise", noise, allow_zero=True)
-    if scale not in ("std", "width"):
-        raise ParameterError(f"scale = {scale!r} is unknown; use 'std' for unit variance or 'width' for mean field.")
+    one_of("scale", scale, ("std", "width"))
+    bias = flag("bias", bias)
     X = rng.standard_normal((n, d))
     law = rng if task is None else generator("task", task)
-    c, W = law.standard_normal(width), law.standard_normal((width, d + bool(bias)))
+    c, W = law.standard_normal(width), law.standard_normal((width, d + bias))
     clean = act.f((np.column_stack([X, np.ones(n)]) if bias else X) @ W.T) @ c
     divisor = clean.std() if scale == "std" else float(width)
     if not divisor > 0:
@@ -181,6 +181,8 @@ def single_index(
     True
     """
     n, d, rng, noise = integer("n", n), integer("d", d), generator("rng", rng), positive("noise", noise, True)
+    if link is not None:
+        function("link", link, "np.sin")
     theta = unit_sphere(1, d, generator("task", task))[0]
     X = unit_sphere(n, d, rng)
     z = X @ theta

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, finite_array, integer
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, having, integer
 from .base import Data
 
 
@@ -105,9 +105,9 @@ def frequency_errors(data: Data, residual: ArrayLike) -> Array:
     ShapeError
         If the residual does not have one entry per sample along its last axis.
     """
-    if not data.frequencies:
+    if not having("data", data, ("frequencies", "t", "y"), "circle(64)").frequencies:
         raise ParameterError(f"The data set {data.name!r} has no frequencies; use circle(...) or interval(...).")
-    residual = finite_array("residual", residual, max(1, np.ndim(residual)))
+    residual = finite_array("residual", residual, None)
     if residual.shape[-1] != len(data.y):
         raise ShapeError(f"residual has {residual.shape[-1]} entries along its last axis, the data set {len(data.y)}.")
     scale = 1.0 if data.name == "circle" else np.pi

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from ..exceptions import Array, NonFiniteError, NotConvergedError, integer, positive
 from ..losses import Loss, Square
-from ..networks.base import Network, Tangent
+from ..losses.base import require_loss
+from ..networks.base import Network, Tangent, tangent
 from .space import EPS, TangentSpace, second_derivative, tangent_space
 
 
@@ -83,7 +84,8 @@ def best_function(
         If `steps` are not enough, or a parameter is out of range.
     """
     loss, tol, steps = Square() if loss is None else loss, positive("tol", tol), integer("steps", steps)
-    at = net.at(theta, X)
+    at = tangent(net, theta, X)
+    require_loss(loss)
     value, scale, damping = loss.value(at.f, y), np.linalg.norm(loss.gradient(at.f, y)), 1e-3
     for k in range(steps + 1):
         space = tangent_space(at)

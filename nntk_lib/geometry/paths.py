@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 
 from ..exceptions import Array, ParameterError, SingularSystemError, finite_array, integer, positive, shaped_like
-from ..networks.base import Network, Tangent
+from ..networks.base import Network, Tangent, tangent
 from .space import jacobian_matrix, tangent_space
 
 
@@ -76,7 +76,7 @@ def geodesic(net: Network, theta: ArrayLike, X: ArrayLike, v: ArrayLike, times: 
     SingularSystemError
         If J loses rank on the way: the surface has a fold or a tip there, and the geodesic ends.
     """
-    start = tangent_space(net.at(theta, X))
+    start = tangent_space(tangent(net, theta, X))
     theta, shape = start.at.theta, start.at.theta.shape
     v = shaped_like("v", v, theta, "theta")
     times = finite_array("times", times, 1)
@@ -139,7 +139,7 @@ def shortest_path(net: Network, start: ArrayLike, end: ArrayLike, X: ArrayLike, 
     SingularSystemError
         If the parameters that train are more than the rank of J, so that the path is not determined by its outputs.
     """
-    K, first = integer("segments", segments, 2), net.at(start, X)
+    K, first = integer("segments", segments, 2), tangent(net, start, X)
     end = shaped_like("end", end, first.theta, "start")
     free = jacobian_matrix(first).any(axis=0)
     space, (a, b) = tangent_space(first), (first.theta.ravel(), end.ravel())

@@ -29,7 +29,8 @@ from numpy.typing import ArrayLike
 
 from ..exceptions import Array, ParameterError, SingularSystemError, positive, shaped_like
 from ..losses import Loss, times
-from ..networks.base import Tangent
+from ..losses.base import require_loss
+from ..networks.base import Tangent, require_tangent
 
 EPS = np.finfo(float).eps
 
@@ -87,6 +88,7 @@ class TangentSpace:
 
     def normal(self, u: ArrayLike) -> Array:
         """(I - Pi) u, of the shape of f; exactly 0 where the manifold is open."""
+        u = shaped_like("u", u, self.at.f, "the array of outputs")
         normal = u - self.project(u)
         return normal - (0 if self.is_open else self.project(normal))  # once more: the first has lost its last digits
 
@@ -102,6 +104,7 @@ class TangentSpace:
 
     def vertical(self, v: ArrayLike) -> Array:
         """v - V V^T v: the part of a parameter velocity in the kernel of J, which moves no output to first order."""
+        v = shaped_like("v", v, self.at.theta, "theta")
         return v - self.horizontal(v)
 
     def lift(self, c: Array) -> Array:
@@ -131,7 +134,7 @@ class TangentSpace:
         the flow f' = -Pi g converges; if all are positive the point is a local minimum.
         """
         shape, r = self.at.f.shape, self.dimension
-        out = self.Q.T @ times(loss.hessian(self.at.f, y), self.Q.reshape(*shape, r)).reshape(-1, r)
+        out = self.Q.T @ times(require_loss(loss).hessian(self.at.f, y), self.Q.reshape(*shape, r)).reshape(-1, r)
         if not self.is_open:
             g = self.normal(loss.gradient(self.at.f, y))
             E = [self.lift(e) for e in np.eye(r)]
@@ -155,7 +158,7 @@ def second_derivative(at: Tangent, v: Array, w: Array) -> Array:
 
 def jacobian_matrix(at: Tangent) -> Array:
     """J as a matrix (N, P), by rows or by columns, whatever is less; all zeros where a parameter does not train."""
-    if at.f.size <= at.theta.size:
+    if require_tangent(at).f.size <= at.theta.size:
         return np.stack([at.vjp(e.reshape(at.f.shape)).ravel() for e in np.eye(at.f.size)])
     return np.stack([at.jvp(e.reshape(at.theta.shape)).ravel() for e in np.eye(at.theta.size)], axis=1)
 

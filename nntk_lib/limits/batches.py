@@ -16,7 +16,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, finite_array, integer, positive, same_length
+from ..exceptions import (
+    Array,
+    ParameterError,
+    finite_array,
+    function,
+    integer,
+    positive,
+    same_length,
+    square_matrix,
+)
 from ..methods.baselines import share
 from ..training import Batches
 
@@ -66,9 +75,8 @@ def batch_path(
     >>> batch_path(np.eye(4), np.ones(4), Batches(2), 2).tolist()
     [1.0, 0.0, 0.0]
     """
-    K, r = finite_array("K", K, 2), finite_array("r", r, 1)
-    if K.shape[0] != K.shape[1]:
-        raise ShapeError(f"K has the shape {K.shape}; a kernel on n samples is square. Pass net.at(theta, X).gram().")
+    K, r = square_matrix("K", K), finite_array("r", r, 1)
+    function("batches", batches, "Batches(8)"), function("stop", stop, "lambda size: size < 1e-3")
     same_length("r", r, len(K), "K")
     a, mu = positive("damping", damping, allow_zero=True), share("momentum", momentum)
     p, first, sizes = np.zeros_like(r), np.linalg.norm(r), [1.0]

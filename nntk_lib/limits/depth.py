@@ -24,7 +24,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ShapeError
+from ..exceptions import Array, ShapeError, instance
 from ..networks.activations import Activation
 from ..networks.deep import Deep
 from .gaussian import CLOSED_FORMS, dual_activation
@@ -64,7 +64,7 @@ def deep_limit_ntk(net: Deep, X: ArrayLike, Xq: ArrayLike | None = None) -> Arra
     array([[3.    , 0.6857],
            [0.6857, 3.    ]])
     """
-    U = net.inputs(X)
+    U = instance("net", net, Deep, "Deep('tanh', widths=(64, 64))").inputs(X)
     V = U if Xq is None else net.inputs(Xq)
     if V.shape[1] != U.shape[1]:
         raise ShapeError(f"Xq has {V.shape[1] - net.bias} inputs, but X has {U.shape[1] - net.bias}. They must agree.")

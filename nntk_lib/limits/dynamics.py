@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ShapeError, finite_array, integer, positive, same_length
+from ..exceptions import Array, ShapeError, finite_array, integer, kernel_matrix, positive, same_length, semidefinite
 from .filters import FILTERS, Filter, get_filter
 from .kernels import require_nonsingular
 
@@ -74,12 +74,9 @@ def eigenmodes(A: ArrayLike) -> Modes:
     Raises
     ------
     ShapeError
-        If A is not square, or not symmetric to rounding error.
+        If A is not square, or not symmetric to 1e-6; closer than that the mean with its transpose is taken.
     """
-    A = finite_array("A", A, 2)
-    if A.shape[0] != A.shape[1] or np.abs(A - A.T).max() > 1e-12 * np.abs(A).max():
-        raise ShapeError(f"A must be a symmetric matrix, got shape {A.shape}.")
-    lam, Q = np.linalg.eigh(A)
+    lam, Q = np.linalg.eigh(kernel_matrix("A", A))
     return Modes(lam[::-1].copy(), Q[:, ::-1].copy())
 
 
@@ -115,7 +112,7 @@ def mode_factor(
 
 def max_alpha(A: ArrayLike, gamma: float) -> float:
     """Largest step size of Theorem 4, 2 / (lambda_min(K) + lambda_max(K)) for K = A (A + gamma I)^{-1}; at least 1."""
-    lam = eigenmodes(A).lam
+    lam = semidefinite("A", eigenmodes(A).lam)
     k = lam / (lam + positive("gamma", gamma))
     return float(2 / (k[0] + k[-1]))
 
@@ -156,7 +153,7 @@ def trajectory(
     StepSizeError
         If the step size makes a mode grow: alpha >= 2/lambda_max(K), or eta >= 2/lambda_max(A).
     SingularKernelError
-        If gamma = 0 and A is singular.
+        If gamma = 0 and A is singular, or A has negative eigenvalues.
     ParameterError, ShapeError, NonFiniteError
         If the method is unknown, `steps` is not a count, or an array does not fit.
 
@@ -173,7 +170,7 @@ def trajectory(
     steps, step = integer("steps", steps, 0), get_filter(method, gamma, alpha, eta)
     if step.inverts:
         require_nonsingular(modes.Q, modes.lam[::-1])
-    lam = np.maximum(modes.lam, 0)  # A is positive semidefinite: what lies below is rounding
+    lam = semidefinite("A", modes.lam)
     step.require_stable(lam, method if isinstance(method, str) else None)
     gain, factor = step.gain(lam), step.factor(lam)
     powers = factor ** np.arange(steps + 1)[:, None]
@@ -181,9 +178,7 @@ def trajectory(
     residual = coefficients @ modes.Q.T
     g_test = None
     if rows is not None:
-        rows = finite_array("rows", rows, 2)
-        if rows.shape[1] != len(y):
-            raise ShapeError(f"rows has {rows.shape[1]} columns, expected one per sample ({len(y)}).")
+        rows = off_samples(rows, len(y))
         summed = np.vstack([np.zeros_like(lam), np.cumsum(powers[:-1], axis=0)])
         g_test = (summed * gain * (modes.Q.T @ (y - start))) @ modes.Q.T @ rows.T
     loss = (residual**2).sum(axis=1) / (2 * len(y))
@@ -202,5 +197,14 @@ def interpolant(A: ArrayLike, y: ArrayLike, rows: ArrayLike) -> Array:
     SingularKernelError
         If A is singular to working precision.
     """
-    A = require_nonsingular(finite_array("A", A, 2))
-    return finite_array("rows", rows, 2) @ np.linalg.solve(A, finite_array("y", y, 1))
+    A = require_nonsingular(kernel_matrix("A", A))
+    y = same_length("y", finite_array("y", y, 1), len(A), "A")
+    return off_samples(rows, len(A)) @ np.linalg.solve(A, y)
+
+
+def off_samples(rows: ArrayLike, n: int) -> Array:
+    """The kernel rows of points off the training set, with one column a sample, else `ShapeError`."""
+    rows = finite_array("rows", rows, 2)
+    if rows.shape[1] != n:
+        raise ShapeError(f"rows has {rows.shape[1]} columns, expected one per sample ({n}).")
+    return rows

@@ -30,7 +30,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, StepSizeError, integer, positive
+from ..exceptions import Array, ParameterError, StepSizeError, finite_array, integer, positive, real_array
+
+
+def _eigenvalues(lam: ArrayLike) -> Array:
+    """Eigenvalues, one or many, as finite numbers of double precision."""
+    lam = real_array("lam", lam)
+    return finite_array("lam", lam, lam.ndim).astype(float, copy=False)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Filter:
 
     def factor(self, lam: ArrayLike) -> Array:
         """What a step multiplies the residual by, 1 - lambda gain(lambda), of the shape of `lam`."""
-        lam = np.asarray(lam, dtype=float)
+        lam = _eigenvalues(lam)
         return 1 - lam * self.gain(lam)
 
     @property
@@ -108,11 +114,11 @@ class Tikhonov(Filter):
 
     def gain(self, lam: ArrayLike) -> Array:
         """alpha / (lambda + gamma)."""
-        return self.alpha / (np.asarray(lam, dtype=float) + self.gamma)
+        return self.alpha / (_eigenvalues(lam) + self.gamma)
 
     def factor(self, lam: ArrayLike) -> Array:
         """(gamma + (1 - alpha) lambda) / (lambda + gamma), exact also where lambda is much larger than gamma."""
-        lam = np.asarray(lam, dtype=float)
+        lam = _eigenvalues(lam)
         return (self.gamma + (1 - self.alpha) * lam) / (lam + self.gamma)
 
     @property
@@ -174,14 +180,14 @@ class Flow(Filter):
 
     def rate(self, lam: ArrayLike) -> Array:
         """lambda / (a + b lambda), the rate of decay of the residual."""
-        lam = np.asarray(lam, dtype=float)
+        lam = _eigenvalues(lam)
         return lam / (self.a + self.b * lam)
 
     def gain(self, lam: ArrayLike) -> Array:
         """(1 - factor) / lambda, which is eta / a at lambda = 0."""
         x = self.eta * self.rate(lam)
         mean = np.where(x == 0, 1.0, -np.expm1(-x) / np.where(x == 0, 1.0, x))
-        return mean * self.eta / (self.a + self.b * np.asarray(lam, dtype=float))
+        return mean * self.eta / (self.a + self.b * _eigenvalues(lam))
 
     def factor(self, lam: ArrayLike) -> Array:
         """exp(-eta lambda / (a + b lambda))."""
@@ -205,12 +211,12 @@ class Cutoff(Filter):
 
     def gain(self, lam: ArrayLike) -> Array:
         """1 / lambda from the threshold on, 0 below."""
-        lam = np.asarray(lam, dtype=float)
+        lam = _eigenvalues(lam)
         return np.where(lam >= self.threshold, 1 / np.maximum(lam, self.threshold), 0.0)
 
     def factor(self, lam: ArrayLike) -> Array:
         """0 from the threshold on, 1 below."""
-        return np.where(np.asarray(lam, dtype=float) >= self.threshold, 0.0, 1.0)
+        return np.where(_eigenvalues(lam) >= self.threshold, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -234,7 +240,7 @@ class Iterated(Filter):
     def gain(self, lam: ArrayLike) -> Array:
         """gain_0 (1 + factor_0 + ... + factor_0^{times - 1})."""
         gain, factor = self.step.gain(lam), self.step.factor(lam)
-        x = gain * np.asarray(lam, dtype=float)  # 1 - factor_0 with all its digits
+        x = gain * _eigenvalues(lam)  # 1 - factor_0 with all its digits
         slow = -np.expm1(self.times * np.log1p(-np.minimum(x, 0.5)))
         total = np.where(x < 0.5, slow, 1 - factor**self.times)
         return gain * np.where(x == 0, self.times, total / np.where(x == 0, 1.0, x))

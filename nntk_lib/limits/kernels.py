@@ -21,12 +21,15 @@ from ..exceptions import (
     Array,
     AssumptionWarning,
     CollinearSamplesError,
+    ShapeError,
     SingularKernelError,
     collinear_pairs,
-    finite_array,
+    flag,
+    kernel_matrix,
     positive,
+    semidefinite,
 )
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 from .gaussian import Key, dual_tiles, tiles
 
 #: Relative error of an entry of the kernel, as asked of the quadrature; in an eigenvalue at most n times as much.
@@ -118,9 +121,11 @@ def limit_ntk(
     >>> A.shape, bool(np.linalg.eigvalsh(A)[0] > 0)
     ((4, 4), True)
     """
-    X = net.inputs(X)
-    _require_regular(net, X)
-    A, error = _kernel(net, X, None if Xq is None else net.inputs(Xq), return_error)
+    X, Z = shallow(net).inputs(X), None if Xq is None else net.inputs(Xq)
+    if Z is not None and Z.shape[1] != X.shape[1]:
+        raise ShapeError(f"Xq has {Z.shape[1] - net.bias} inputs, but X has {X.shape[1] - net.bias}. They must agree.")
+    flag("return_error", return_error), _require_regular(net, X)
+    A, error = _kernel(net, X, Z, return_error)
     A /= len(X)
     return (A, error / len(X)) if return_error else A
 
@@ -167,7 +172,10 @@ def _require_regular(net: Shallow, X: Array) -> None:
     zeros = [i for i, j in pairs if i == j]
     if equal is None and len(zeros) > 1:
         equal = zeros[0], zeros[1]
-    advice = "Remove a sample, or add the bias coordinate (bias=True) if they are not equal."
+    advice = "Remove a sample"
+    if equal is None:
+        advice += ", or add the bias coordinate: bias=True" if not net.bias else ", or centre and scale the samples"
+    advice += "."
     wanted = "assumption B2 asks for distinct directions"
     for i, j in [equal] if equal else pairs:
         A = _kernel(net, X[[i, j]])[0]
@@ -204,6 +212,14 @@ def require_nonsingular(A: Array, lam: Array | None = None) -> Array:
     return A
 
 
+def _require_semidefinite(A: Array) -> None:
+    """Raise `SingularKernelError` where an eigenvalue is negative; Cholesky's factorization is the cheaper question."""
+    from scipy.linalg.lapack import dpotrf
+
+    if dpotrf(A + 1e-6 * np.abs(A).max() * np.eye(len(A)), lower=1, overwrite_a=1)[1]:
+        semidefinite("A", np.linalg.eigvalsh(A))
+
+
 def nntk(A: ArrayLike, gamma: float) -> Array:
     """Newton neural tangent kernel K = A (A + gamma I)^{-1} of the infinitely wide network, Riedl et al. (14).
 
@@ -222,10 +238,13 @@ def nntk(A: ArrayLike, gamma: float) -> Array:
     Raises
     ------
     SingularKernelError
-        If gamma = 0 and A is singular to working precision.
+        If gamma = 0 and A is singular to working precision, or A has negative eigenvalues.
+    ShapeError
+        If A is not square, or not symmetric.
     """
-    A = finite_array("A", A, 2)
+    A = kernel_matrix("A", A)
     if positive("gamma", gamma, allow_zero=True) == 0:
         return np.eye(len(require_nonsingular(A)))
+    _require_semidefinite(A)
     K = np.linalg.solve(A + gamma * np.eye(len(A)), A)
     return 0.5 * (K + K.T)

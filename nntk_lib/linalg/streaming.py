@@ -182,7 +182,7 @@ def slice_size(
     floats : int
         Floats that `work` keeps for one neuron.
     memory : int, optional
-        Budget in bytes for all workers together; `MEMORY` if not given.
+        Budget in bytes for all workers together; `MEMORY` if not given, or what one neuron needs if that is more.
     most : int, optional
         Largest size; by default arrays of shape (neurons, n) have `ENTRIES` entries.
     fixed : int
@@ -193,16 +193,20 @@ def slice_size(
     Raises
     ------
     ParameterError
-        If the budget does not hold the temporaries of one neuron.
+        If a budget that was given does not hold the temporaries of one neuron.
     """
-    memory, batch = MEMORY if memory is None else integer("memory", memory), max(1, ENTRIES // n)
+    given, batch = memory, max(1, ENTRIES // n)
+    memory = MEMORY if given is None else integer("memory", given)
     left = memory // (8 * workers) - fixed
     fit = max((left - few * batch) // floats, left // (floats + few))
     if fit < 1 and workers == 1:
-        raise ParameterError(
-            f"memory = {memory} bytes is too little: one neuron with {n} samples needs {8 * (floats + few + fixed)} "
-            "bytes of temporaries. Allow more, or leave memory out."
-        )
+        need = 8 * (floats + few + fixed)
+        if given is not None:
+            raise ParameterError(
+                f"memory = {memory} bytes is too little: one neuron with {n} samples needs {need} bytes of "
+                f"temporaries. Try memory={need}, or leave memory out."
+            )
+        fit = 1  # nobody has asked for less than what one neuron needs
     return min(fit, m, most or batch)
 
 

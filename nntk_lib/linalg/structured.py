@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array
+from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite, finite_array
 
 Slices = Callable[[], Iterator[tuple[slice, Array, Array]]]
 
@@ -122,7 +122,7 @@ class BlockDiagPlusLowRank:
             raise ShapeError(
                 f"blocks {blocks.shape} and factor {factor.shape} do not fit: expected (m, p, p) and (rank, m, p)."
             )
-        return cls(m, p, len(factor), _Stored(blocks, np.moveaxis(factor, 0, 2)), shift)
+        return cls(m, p, len(factor), _Stored(blocks, np.moveaxis(factor, 0, 2)), finite("shift", shift))
 
     def __repr__(self) -> str:
         shift = f", shift {self.shift:g}" if self.shift else ""
@@ -133,7 +133,7 @@ class BlockDiagPlusLowRank:
 
     def shifted(self, shift: float) -> BlockDiagPlusLowRank:
         """The same matrix with `shift` times the identity added."""
-        return replace(self, shift=self.shift + float(shift))
+        return replace(self, shift=self.shift + finite("shift", shift))
 
     def _vector(self, name: str, v: ArrayLike) -> Array:
         v = finite_array(name, v, 2)

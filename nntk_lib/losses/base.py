@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, NonFiniteError, ShapeError, finite_array
+from ..exceptions import Array, NonFiniteError, ShapeError, finite_array, having, real_array
 
 
 class Loss(Protocol):
@@ -27,6 +27,11 @@ class Loss(Protocol):
 
     def curvature_bounds(self, y: ArrayLike) -> tuple[float, float]:
         """(nu, mu) with nu I <= H <= mu I for all outputs: strong convexity and smoothness, Cayci's nu and mu."""
+
+
+def require_loss(loss: Loss) -> Loss:
+    """Return `loss` if it is one, else raise `ParameterError`."""
+    return having("loss", loss, ("value", "gradient", "factor"), "Square()")
 
 
 def times(R: Array, u: Array) -> Array:
@@ -82,7 +87,7 @@ def sandwich(R: Array, K: Array) -> Array:
 
 def outputs(f: ArrayLike) -> Array:
     """f as a finite array of shape (n,) or (n, C); raises `ShapeError` or `NonFiniteError`."""
-    f = np.asarray(f)
+    f = real_array("f", f)
     if f.ndim not in (1, 2):
         raise ShapeError(f"f must have shape (n,) or (n, C), got {f.shape}.")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, finite_array
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, real_array
 from .base import outputs, representable, samples
 
 
@@ -39,7 +39,7 @@ class CrossEntropy:
                 "more outputs, or use Logistic for two classes and one output."
             )
         n, C = f.shape
-        y = np.asarray(y)
+        y = real_array("y", y)
         y = finite_array("y", y, 2 if y.ndim == 2 else 1)
         if y.ndim == 1 and len(y) == n:
             if (y != np.round(y)).any() or y.min() < 0 or y.max() >= C:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, finite_array, positive
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, one_of, positive
 from .base import outputs, representable, samples
 
 
@@ -20,7 +20,7 @@ class _Separable:
 
     def _pair(self, f: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         f = outputs(f)
-        y = finite_array("y", y, np.asarray(y).ndim)
+        y = finite_array("y", y, None)
         if y.shape != f.shape:
             hint = " Drop the last axis of y, or give the network several outputs." if y.size == f.size else ""
             raise ShapeError(f"y has shape {y.shape}, but the outputs have {f.shape}; they must agree.{hint}")
@@ -66,8 +66,7 @@ class _Separable:
 
 
 def _reduction(reduction: str) -> None:
-    if reduction not in ("mean", "sum"):
-        raise ParameterError(f"reduction = {reduction!r} is not known; use 'mean' (1/n over the samples) or 'sum'.")
+    one_of("reduction", reduction, ("mean", "sum"))
 
 
 @dataclass(frozen=True)

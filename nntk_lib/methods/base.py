@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import ArrayLike
 
 from ..exceptions import Array
+from ..losses.base import require_loss
+from ..networks.base import require_tangent
 
 if TYPE_CHECKING:  # for readers and type checkers only
     from ..losses import Loss
@@ -87,6 +89,12 @@ class Step:
     def is_descent(self) -> bool:
         """Whether the loss decreases for small multiples of the step."""
         return self.slope < 0
+
+
+def require_problem(at: Tangent, loss: Loss) -> None:
+    """Raise `ParameterError` unless `at` is a tangent and `loss` a loss."""
+    require_tangent(at)
+    require_loss(loss)
 
 
 class Direction(Protocol):

@@ -33,11 +33,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, positive
+from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, flag, positive
 from ..linalg.streaming import one_blas_thread
 from ..losses import Loss
 from ..networks.base import Tangent
-from .base import Step
+from .base import Step, require_problem
 from .gauss_newton import solve_definite
 
 
@@ -108,9 +108,11 @@ class Momentum:
     def __post_init__(self):
         object.__setattr__(self, "rate", positive("rate", self.rate))
         object.__setattr__(self, "momentum", share("momentum", self.momentum))
+        object.__setattr__(self, "nesterov", flag("nesterov", self.nesterov))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step; it need not be a direction of descent."""
+        require_problem(at, loss)
         last, g = memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
         v = g if last is None else self.momentum * last.first + g
         delta = -self.rate * (g + self.momentum * v if self.nesterov else v)
@@ -143,6 +145,7 @@ class Adam:
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step; it need not be a direction of descent. Where the gradient has always been 0, so is the step."""
+        require_problem(at, loss)
         last, g = memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
         last = last or Moments(0, np.zeros_like(g), np.zeros_like(g))
         k = last.count + 1
@@ -209,6 +212,7 @@ class KFAC:
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step, with the curvature of its own model: the Kronecker products, without the damping."""
+        require_problem(at, loss)
         if not (hasattr(at, "inputs") and hasattr(at, "back")):
             raise ParameterError(
                 f"K-FAC needs the inputs and back-propagated outputs of dense layers, which {type(at.net).__name__} "

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..caching import cached_property
-from ..exceptions import Array, ParameterError, positive
+from ..exceptions import Array, ParameterError, flag, one_of, positive
 from .base import Step
 
 if TYPE_CHECKING:  # for readers and type checkers only
@@ -221,8 +221,7 @@ def _chosen(spectrum: Spectrum, kernel: str) -> float:
 
 
 def _kernel(kernel: str) -> None:
-    if kernel not in ("weighted", "plain"):
-        raise ParameterError(f"kernel = {kernel!r} is not known; use 'weighted', R^T K R, or 'plain', K = J J^T.")
+    one_of("kernel", kernel, ("weighted", "plain"))
 
 
 @dataclass(frozen=True)
@@ -296,6 +295,7 @@ class Convex:
 
     def __post_init__(self):
         object.__setattr__(self, "r", positive("r", self.r, allow_zero=True))
+        object.__setattr__(self, "adaptive", flag("adaptive", self.adaptive))
         if self.lam is not None:
             object.__setattr__(self, "lam", positive("lam", self.lam, allow_zero=True))
         if self.rho is not None and not 0 <= positive("rho", self.rho, allow_zero=True) <= 1:

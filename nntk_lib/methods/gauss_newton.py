@@ -39,11 +39,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, NonFiniteError, ParameterError, SingularSystemError, positive
+from ..exceptions import Array, NonFiniteError, ParameterError, SingularSystemError, one_of, positive
 from ..linalg.streaming import one_blas_thread
 from ..losses import Loss, Square, sandwich, times, transposed
-from ..networks.base import Network, Tangent
-from .base import Step
+from ..networks.base import Network, Tangent, tangent
+from .base import Step, require_problem
 from .damping import Constant, Damping, Gamma, Spectrum, damping_values
 
 EPS = np.finfo(float).eps
@@ -72,6 +72,7 @@ class Gradient:
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step; its model of the loss is linear."""
+        require_problem(at, loss)
         g = at.vjp(loss.gradient(at.f, y))
         rate = self.eta * at.kernel_scale
         return Step(self.name, -rate * g, -rate * float(np.vdot(g, g)))
@@ -109,15 +110,13 @@ class GaussNewton:
     name: str = "gauss-newton"
 
     def __post_init__(self):
-        if not callable(self.damping):
+        if not callable(self.damping) or isinstance(self.damping, type):
             raise ParameterError(
                 f"damping = {self.damping!r} must be a rule: Constant(a) for a number in parameter space, Gamma(gamma) "
                 "for one in the units of the limit kernel."
             )
-        if self.metric not in ("loss", "identity"):
-            raise ParameterError(f"metric = {self.metric!r} is not known; use 'loss' or 'identity'.")
-        if self.side not in ("auto", "dual", "primal"):
-            raise ParameterError(f"side = {self.side!r} is not known; use 'auto', 'dual' or 'primal'.")
+        one_of("metric", self.metric, ("loss", "identity"))
+        one_of("side", self.side, ("auto", "dual", "primal"))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step at a point.
@@ -135,6 +134,7 @@ class GaussNewton:
         NonFiniteError
             If the outputs or the step overflow.
         """
+        require_problem(at, loss)
         dual = self.side == "dual" or (self.side == "auto" and at.f.size <= getattr(at, "trained", at.theta.size))
         solve = _dual if dual else _primal
         with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
@@ -286,6 +286,7 @@ def spectrum(at: Tangent, loss: Loss, y: ArrayLike, metric: str = "loss") -> Spe
     >>> start = net.at(net.init(m=200, d=1, rng=0), X)
     >>> rule = Convex(r=1.0, lam=spectrum(start, Square(), X[:, 0]).smallest)
     """
+    require_problem(at, loss)
     return sample_spectrum(at, *GaussNewton(metric=metric)._factor(at, loss, y))
 
 
@@ -321,7 +322,7 @@ def gauss_newton_step(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike
     SingularSystemError
         If gamma is below the rounding errors of a singular kernel.
     """
-    return GaussNewton(Gamma(gamma))(net.at(theta, X), Square(), y)
+    return GaussNewton(Gamma(gamma))(tangent(net, theta, X), Square(), y)
 
 
 def gradient_step(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike, eta: float = 1.0) -> Step:
@@ -336,4 +337,4 @@ def gradient_step(net: Network, theta: ArrayLike, X: ArrayLike, y: ArrayLike, et
     -------
     Step
     """
-    return Gradient(eta)(net.at(theta, X), Square(), y)
+    return Gradient(eta)(tangent(net, theta, X), Square(), y)

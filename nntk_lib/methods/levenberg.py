@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..exceptions import ParameterError
+from ..exceptions import ParameterError, positive
 from .base import Step
 from .damping import Damping, GainRatio
 from .gauss_newton import GaussNewton
@@ -40,7 +40,7 @@ class LevenbergMarquardt(GaussNewton):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.least < 1:
+        if positive("least", self.least, allow_zero=True) >= 1:
             raise ParameterError(f"least = {self.least:g} must lie in [0, 1): the gain of a perfect model is 1.")
 
     def accept(self, step: Step) -> bool:

@@ -26,14 +26,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, NotConvergedError, ParameterError, integer, positive, warn_a1
+from ..exceptions import (
+    Array,
+    NotConvergedError,
+    ParameterError,
+    flag,
+    having,
+    integer,
+    one_of,
+    positive,
+    positive_list,
+    warn_a1,
+)
 from ..linalg.streaming import one_blas_thread
 from ..linalg.structured import Reduction
 from ..losses import Loss, Square, sandwich, times
-from ..networks.base import Blocks, Tangent
+from ..networks.base import Blocks, Tangent, tangent
 from ..networks.shallow.cost import break_even
 from ..networks.shallow.spec import Shallow
-from .base import Step
+from .base import Step, require_problem
 from .conjugate_gradients import conjugate_gradients
 from .damping import Gamma
 from .threshold import BlockSpectrum, require_definite
@@ -63,10 +74,9 @@ class Direct:
     definite: bool = True
 
     def __post_init__(self):
-        if self.indefinite not in ("raise", "solve"):
-            raise ParameterError(f"indefinite = {self.indefinite!r} is not known; use 'raise' or 'solve'.")
-        if self.precision not in ("double", "single"):
-            raise ParameterError(f"precision = {self.precision!r} is not known; use 'double' or 'single'.")
+        one_of("indefinite", self.indefinite, ("raise", "solve"))
+        one_of("precision", self.precision, ("double", "single"))
+        flag("definite", self.definite)
 
     def steps(self, at: Tangent, g: Array, R: Array, q: Array, dampings: Sequence[float]) -> list[Step]:
         """The steps for many dampings, which share the blocks and their smallest eigenvalue."""
@@ -196,6 +206,7 @@ class Newton:
     def __post_init__(self):
         if not callable(self.damping):
             object.__setattr__(self, "damping", Gamma(self.damping))
+        _require_route(self.route)
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
         """The step at a point; see :class:`nntk_lib.methods.base.Direction`.
@@ -213,6 +224,7 @@ class Newton:
         ParameterError
             If the network's output Hessians are not block-diagonal.
         """
+        require_problem(at, loss)
         _require_blocks(at)
         residual = float(np.linalg.norm(loss.factor(at.f, y)[1]))
         a, b = self.damping(BlockSpectrum(at, loss.gradient(at.f, y), residual), at, previous)
@@ -231,11 +243,17 @@ def sweep(
     route: Direct | ConjugateGradients | Auto = Direct(),
 ) -> list[Step]:
     """Newton's steps at one point for many dampings a, in their order; one pass over the blocks serves them all."""
+    require_problem(at, loss)
     _require_blocks(at)
+    _require_route(route)
     warn_a1(at.net.act)
-    dampings = [positive("damping", damping) for damping in dampings]
+    dampings = positive_list("dampings", dampings)
     with one_blas_thread():
         return route.steps(at, loss.gradient(at.f, y), *loss.factor(at.f, y), dampings)
+
+
+def _require_route(route) -> None:
+    having("route", route, ("steps",), "Direct(), ConjugateGradients() or Auto()")
 
 
 def _require_blocks(at: Tangent) -> None:
@@ -256,8 +274,8 @@ def newton_steps(
     memory: int | None = None,
 ) -> list[Step]:
     """Exact regularized Newton steps for the mean square and many gamma, in their order; see :class:`Newton`."""
-    at = net.at(theta, X, memory)
-    return sweep(at, Square(), y, [positive("gamma", gamma) / at.kernel_scale for gamma in gammas], route)
+    at = tangent(net, theta, X, memory)
+    return sweep(at, Square(), y, [gamma / at.kernel_scale for gamma in positive_list("gammas", gammas)], route)
 
 
 def newton_step(
@@ -314,7 +332,8 @@ def newton_kernel(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, ga
     ------
     NotPositiveDefiniteError
     """
-    at = net.at(theta, X)
+    at = tangent(net, theta, X)
+    _require_blocks(at)
     damping = positive("gamma", gamma) / at.kernel_scale
     with one_blas_thread():
         [reduction] = at.blocks(Square().gradient(at.f, y)).reduce([damping])

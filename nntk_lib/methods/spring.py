@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import NonFiniteError
+from ..exceptions import NonFiniteError, function
 from ..losses import Loss, times, transposed
 from ..networks.base import Tangent
-from .base import Step
+from .base import Step, require_problem
 from .baselines import Moments, memory, share
 from .damping import Constant, Damping, damping_values
 from .gauss_newton import sample_spectrum, solve_definite
@@ -67,6 +67,7 @@ class Spring:
     name: str = "spring"
 
     def __post_init__(self):
+        function("damping", self.damping, "Constant(1e-3)")
         object.__setattr__(self, "momentum", share("momentum", self.momentum))
 
     def __call__(self, at: Tangent, loss: Loss, y: ArrayLike, previous: Step | None = None) -> Step:
@@ -79,6 +80,7 @@ class Spring:
         NonFiniteError
             If the outputs or the step overflow.
         """
+        require_problem(at, loss)
         last = memory(self, at, previous, Moments)
         kept = self.momentum * last.first if last else np.zeros_like(at.theta)
         R, q = loss.factor(at.f, y)

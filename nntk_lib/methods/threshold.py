@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..caching import cached_property
-from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, positive
+from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, one_of, positive
 from ..linalg.structured import Reduction
 from ..losses import Square
-from ..networks.base import Tangent
+from ..networks.base import Tangent, tangent
 from ..networks.shallow.curvature import curvature_level, curvature_slices
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 from .base import Step
 
 
@@ -155,7 +155,8 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
     >>> 0 < exact < bound
     True
     """
-    at = net.at(theta, X)
+    one_of("method", method, ("eigenvalues", "bound"))
+    at = tangent(shallow(net), theta, X)
     a = Square().gradient(at.f, y)
     if method == "bound":
         bound = curvature_level(at, a)
@@ -165,8 +166,6 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
                 "method='eigenvalues'."
             )
         return bound
-    if method != "eigenvalues":
-        raise ParameterError(f"method = {method!r} is unknown; use 'eigenvalues' or 'bound'.")
     return float(at.kernel_scale * BlockSpectrum(at, a).threshold)
 
 

@@ -21,7 +21,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, integer, positive
+from ..exceptions import Array, ParameterError, finite, integer, positive, real_array
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class Activation:
         """
         rows: list[Array] = []
         for row in islice(self.derivatives(z), order + 1):
-            rows.append(row.copy() if any(row is other for other in (z, *rows)) else row)
+            row = np.asarray(row, dtype=z.dtype if z.dtype.kind in "fc" else None)
+            rows.append(row.copy() if not row.flags.writeable or any(row is one for one in (z, *rows)) else row)
         if len(rows) <= order:
             raise ParameterError(
                 f"Activation {self.name!r} ends with derivative number {len(rows) - 1}; number {order} was asked for. "
@@ -103,7 +104,7 @@ class Activation:
         return self._derivative(z, 3)
 
     def _derivative(self, z: ArrayLike, order: int) -> Array:
-        z = np.asarray(z, dtype=np.result_type(z, 0.0))
+        z = np.asarray(z) if isinstance(z, (np.ndarray, np.number)) and np.iscomplexobj(z) else real_array("z", z)
         return self.rows(np.atleast_1d(z), order)[order].reshape(z.shape)[()]
 
     @property
@@ -277,9 +278,7 @@ def shifted(act: str | Activation, by: float) -> Activation:
     >>> act.name, float(act.f(-1.0)), act.satisfies_a1
     ('tanh(z+1)', 0.0, True)
     """
-    act, by = get_activation(act), float(by)
-    if not np.isfinite(by):
-        raise ParameterError(f"by = {by:g} must be a finite number.")
+    act, by = get_activation(act), finite("by", by)
     return Activation(f"{act.name}(z{by:+g})", _Shifted(act.derivatives, by), act.sup, act.strip, act.s3)
 
 

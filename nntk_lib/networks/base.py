@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array
+from ..exceptions import Array, having
 from ..linalg.structured import Reduction
 
 
@@ -100,6 +100,17 @@ class Blocks(Protocol):
         """S v + J^T b, of the shape of theta, in one pass."""
 
 
+def tangent(net: Network, theta: ArrayLike, X: ArrayLike, memory: int | None = None) -> Tangent:
+    """``net.at(theta, X, memory)``, or `ParameterError` if `net` is no network."""
+    having("net", net, ("at",), "Shallow('tanh')")
+    return net.at(theta, X) if memory is None else net.at(theta, X, memory)
+
+
+def require_tangent(at: Tangent) -> Tangent:
+    """Return `at` if it is a tangent, else raise `ParameterError`."""
+    return having("at", at, ("theta",), "net.at(theta, X)")
+
+
 def jacobian(net: Network, theta: ArrayLike, X: ArrayLike) -> Array:
     """The Jacobian, row by row: J^T e for every unit vector e. For small cases, tests and teaching.
 
@@ -108,6 +119,6 @@ def jacobian(net: Network, theta: ArrayLike, X: ArrayLike) -> Array:
     ndarray, shape (n, *theta.shape), or (n * C, *theta.shape) for C outputs
         For a shallow network equations (33) to (35) of Riedl et al., the factor m^{-beta} included.
     """
-    at = net.at(theta, X)
+    at = tangent(net, theta, X)
     rows = np.eye(at.f.size).reshape(-1, *at.f.shape)
     return np.stack([at.vjp(row) for row in rows])

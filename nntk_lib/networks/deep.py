@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..caching import cached_property
-from ..exceptions import Array, ParameterError, ShapeError, finite_array, integer, positive
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, flag, generator, integer, one_of, positive
 from ..linalg.streaming import MEMORY
 from .activations import Activation, get_activation
 from .deep_tangent import DeepTangent
@@ -114,6 +114,8 @@ class Deep:
         put("frozen", tuple(sorted({integer(f"frozen[{k}]", l, 0) for k, l in enumerate(self.frozen)})))
         put("outputs", integer("outputs", self.outputs))
         put("scale", positive("scale", self.scale))
+        for name in ("bias", "normalize_inputs"):
+            put(name, flag(name, getattr(self, name)))
         depth = len(self.widths)
         if self.frozen and self.frozen[-1] > depth:
             raise ParameterError(
@@ -179,9 +181,8 @@ class Deep:
         ParameterError
             If d is not a positive integer, or the law is unknown.
         """
-        if head not in ("normal", "signs"):
-            raise ParameterError(f"head = {head!r} is unknown; use 'normal' or 'signs'.")
-        theta = np.random.default_rng(rng).standard_normal(self.size(d))
+        one_of("head", head, ("normal", "signs"))
+        theta = generator("rng", rng).standard_normal(self.size(d))
         if head == "signs":
             last = self.layers(theta, d)[-1]
             np.copysign(1.0, last, out=last)

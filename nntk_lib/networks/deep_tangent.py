@@ -179,7 +179,7 @@ class DeepTangent:
         if size < 1:
             raise ParameterError(
                 f"memory = {self.memory} bytes is too little: one row of the Gram matrix with {n} samples and {C} "
-                f"outputs needs {K.itemsize * need} bytes of temporaries. Allow more, or leave memory out."
+                f"outputs needs {K.itemsize * need} bytes of temporaries. Try memory={K.itemsize * need}."
             )
         for rows in pieces(q, size):
             columns = slice(rows.start if other is self else 0, n)

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, positive
+from ..exceptions import Array, ParameterError, integer, positive
 from ..networks.shallow.curvature import curvature_constant, jacobian_constant
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,14 @@ def a_priori(
     >>> bounds.update.shape, bool(bounds.residual[-1] < 2.1)
     ((3,), True)
     """
-    gamma, alpha = positive("gamma", gamma), positive("alpha", alpha)
+    gamma, alpha, m, steps = (
+        positive("gamma", gamma),
+        positive("alpha", alpha),
+        integer("m", m),
+        integer("steps", steps, 0),
+    )
+    residual, c_max = positive("residual", residual, allow_zero=True), positive("c_max", c_max, allow_zero=True)
+    shallow(net)
     if alpha > 2:
         raise ParameterError(f"alpha = {alpha:g} exceeds 2: the bounds need the eigenvalues of alpha K below 2.")
     bounds = _recursion(net, X, m, gamma, steps, residual, c_max, alpha)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..exceptions import positive
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 from ..verbs import hessian
 
 
@@ -76,8 +76,8 @@ def certify(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: f
     SingularSystemError
         If a block of D is exactly singular.
     """
-    scale = net.width_scale(len(np.asarray(theta)))
-    H = hessian(net, theta, X, y)
+    H = hessian(shallow(net), theta, X, y)
+    scale = net.width_scale(H.m)
     [reduction] = H.reduce([positive("gamma", gamma) / scale])
     repaired = int((np.linalg.eigvalsh(np.eye(H.rank) + reduction.capacitance) < 0).sum())
     negative = reduction.negative

@@ -24,12 +24,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, positive, same_length
+from ..exceptions import Array, ParameterError, finite_array, integer, kernel_matrix, positive, same_length
 from ..limits.kernels import limit_ntk, nntk
 from ..losses import Square
 from ..methods.damping import Gamma
 from ..methods.newton import Newton
-from ..networks.shallow.spec import Shallow
+from ..networks.base import tangent
+from ..networks.shallow.spec import Shallow, shallow
 
 PARTS = ("start", "sampling", "curvature", "drift", "remainder")
 
@@ -118,10 +119,13 @@ def path_error(
     True
     """
     gamma, alpha = positive("gamma", gamma), positive("alpha", alpha)
-    direction, at = method(Gamma(gamma)), net.at(theta, X)
+    steps = integer("steps", steps, 0)
+    if not callable(method):
+        raise ParameterError(f"method = {method!r} must give a direction for a gamma. Use Newton or GaussNewton.")
+    direction, at = method(Gamma(gamma)), tangent(shallow(net), theta, X)
     f = at.f
-    y = same_length("y", np.asarray(y, dtype=float), len(f), "X")
-    A = limit_ntk(net, X) if A is None else np.asarray(A)
+    y = same_length("y", finite_array("y", y, 1), len(f), "X")
+    A = limit_ntk(net, X) if A is None else same_length("A", kernel_matrix("A", A), len(f), "X")
     K = nntk(A, gamma)
     g, parts = np.zeros_like(f), {part: [np.zeros_like(f)] for part in PARTS}
     parts["start"] = [f]

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, finite_array
+from ..exceptions import Array, finite_array, flag, integer, positive_list
 from ..losses import Square
 from ..methods.newton import Direct, sweep
 from ..methods.threshold import BlockSpectrum
 from ..networks.shallow.curvature import curvature_level
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 from ..training import counted
 
 
@@ -52,6 +52,11 @@ class PhaseDiagram:
     bound: Array = field(repr=False)
 
 
+def relative(values: list[float], loss: float, fitted: float) -> list[float]:
+    """The values over the loss; where that is zero nothing moves, and they are `fitted`."""
+    return [value / loss if loss else fitted for value in values]
+
+
 def phase_diagram(
     net: Shallow,
     X: ArrayLike,
@@ -79,18 +84,24 @@ def phase_diagram(
     -------
     PhaseDiagram
     """
-    X, gammas = finite_array("X", X, 2), finite_array("gammas", gammas, 1)
-    widths = np.asarray(widths)
-    if widths.ndim != 1 or widths.dtype.kind not in "iu" or (gammas <= 0).any():
-        raise ParameterError("phase_diagram needs a list of integer widths and a list of positive gammas.")
+    X, gammas, seed = finite_array("X", X, 2), np.array(positive_list("gammas", gammas)), integer("seed", seed, 0)
+    widths = np.array([integer(f"widths[{i}]", m) for i, m in enumerate(finite_array("widths", widths, 1))])
+    shallow(net), flag("progress", progress)
     rows = []
-    for m in counted(widths, progress, "phase diagram", "width"):
-        theta = net.init(int(m), X.shape[1], np.random.default_rng([seed, int(m)]))
+    for m in counted(widths.tolist(), progress, "phase diagram", "width"):
+        theta = net.init(m, X.shape[1], np.random.default_rng([seed, m]))
         at, square = net.at(theta, X), Square()
         before, a = square.value(at.f, y), square.gradient(at.f, y)
         steps = sweep(at, square, y, gammas / at.kernel_scale, Direct(indefinite="solve"))
-        after = [square.value(net.at(theta + s.delta, X).f, y) / before for s in steps]
+        after = [square.value(net.at(theta + s.delta, X).f, y) for s in steps]
         edges = at.kernel_scale * BlockSpectrum(at, a).threshold, curvature_level(at, a)
-        rows.append(([s.min_eig for s in steps], [s.slope / (2 * before) for s in steps], after, *edges))
+        rows.append(
+            (
+                [s.min_eig for s in steps],
+                relative([s.slope / 2 for s in steps], before, 0.0),
+                relative(after, before, 1.0),
+                *edges,
+            )
+        )
     min_eig, slope, ratio, threshold, bound = (np.array(column) for column in zip(*rows, strict=True))
     return PhaseDiagram(widths, gammas, min_eig, slope, ratio, threshold, bound)

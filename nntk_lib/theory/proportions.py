@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-from ..exceptions import Array, ParameterError, positive
+from ..exceptions import Array, ParameterError, ShapeError, positive
 
 
 def proportion_interval(hits: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Array:
@@ -45,8 +45,12 @@ def proportion_interval(hits: ArrayLike, trials: ArrayLike, level: float = 0.95)
     array([[0.   , 0.187],
            [0.308, 0.813]])
     """
-    h, N = np.broadcast_arrays(hits, trials)
-    if not all(np.issubdtype(a.dtype, np.integer) for a in (h, N)) or (h < 0).any() or (h > N).any() or (N < 1).any():
+    try:
+        h, N = np.broadcast_arrays(hits, trials)
+    except ValueError:
+        raise ShapeError("hits and trials must be one number or arrays that can be broadcast together.") from None
+    counts = all(a.dtype.kind in "iu" for a in (h, N)) and not np.ma.is_masked(hits) and not np.ma.is_masked(trials)
+    if not counts or (h < 0).any() or (h > N).any() or (N < 1).any():
         raise ParameterError(
             f"hits = {hits!r} of trials = {trials!r}: both must be integers, 0 <= hits <= trials, 1 <= trials. Count "
             "with `.sum()` of booleans."

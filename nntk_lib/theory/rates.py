@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, finite_array, positive, same_length
+from ..exceptions import Array, ParameterError, finite_array, positive, real_array, same_length
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def fit_rate(m: ArrayLike, values: ArrayLike, level: float = 0.95) -> Rate:
     from scipy.stats import linregress, t
 
     m = finite_array("m", m, 1)
-    values = finite_array("values", values, 2 if np.ndim(values) == 2 else 1)
+    values = finite_array("values", values, 2 if real_array("values", values).ndim == 2 else 1)
     same_length("values", values, len(m), "m")
     if len(np.unique(m)) < 3:
         raise ParameterError(f"Only {len(np.unique(m))} different widths: a slope and its error need at least 3.")
@@ -125,7 +125,8 @@ def convergence_order(errors: ArrayLike, below: float = np.inf, above: float = 0
     >>> round(convergence_order([1.0, 0.5, 0.25, 0.125]), 9)
     1.0
     """
-    e = finite_array("errors", errors, 1)
+    e, above = finite_array("errors", errors, 1), positive("above", above, allow_zero=True)
+    below = np.inf if isinstance(below, float) and below == np.inf else positive("below", below)
     e = e[(e < below) & (e > above)]
     if len(e) < 3:
         raise ParameterError(f"{len(e)} errors lie between {above:g} and {below:g}: an order needs at least 3.")

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 from ..exceptions import Array, finite_array, integer, positive, same_length
 from ..networks.activations import Activation
-from ..networks.shallow.spec import C_MAX, Shallow
+from ..networks.shallow.spec import C_MAX, Shallow, shallow
 
 
 def wall_constant(
@@ -56,7 +56,7 @@ def wall_constant(
     >>> bool(kappa >= wall_constant(net, x, r, starts=1, pool=4))
     True
     """
-    Z = net.inputs(X)
+    Z = shallow(net).inputs(X)
     r = same_length("r", finite_array("r", r, 1), len(Z), "X")
     integer("starts", starts), integer("pool", pool), positive("scale", scale)
     drawn = scale * np.random.default_rng(0).standard_normal((pool, Z.shape[1]))

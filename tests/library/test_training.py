@@ -362,3 +362,28 @@ def test_deep_networks_train_and_flow():
     assert run.loss[-1] < 1e-2 * run.loss[0]
     path = flow(net, theta, data, GaussNewton(Constant(1e-3)), [0, 1, 2], Square())
     assert (np.diff(path.loss) < 0).all()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_whatever_ends_a_run_it_keeps_its_history(setting, error):
+    net, data, theta = setting
+    seen = []
+
+    def hurt(theta, at):
+        seen.append(at.f)
+        if len(seen) == 3:
+            raise error
+
+    for run in (train, flow):
+        seen.clear()
+        until = 5 if run is train else np.linspace(0, 1, 6)
+        with pytest.raises(error) as found:
+            run(net, theta, data, Gradient(), until, record={"f": outputs, "hurt": hurt})
+        assert len(found.value.history.loss) == 3 and len(found.value.history["f"]) >= 2
+
+
+def test_a_step_of_another_shape_is_not_broadcast(setting):
+    net, data, theta = setting
+    for shape in ((1, theta.shape[1]), (theta.shape[1],), (1,)):
+        with pytest.raises(ShapeError, match="delta"):
+            train(net, theta, data, lambda at, loss, y, previous=None: Step("mine", np.ones(shape), -1.0), 1)  # noqa: B023

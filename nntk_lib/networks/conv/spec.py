@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...exceptions import Array, ParameterError, ShapeError, integer
+from ...exceptions import Array, ParameterError, ShapeError, flag, generator, integer
 from ..activations import Activation, get_activation
 from ..deep import second_moment
 from .chain import Chain, Layer, Shape, Skip, Weighted
@@ -115,9 +115,10 @@ class Residual:
         put("frozen", tuple(sorted(set(self.frozen))))
         for name in ("blocks", "outputs", "pool"):
             put(name, integer(name, getattr(self, name)))
+        put("affine", flag("affine", self.affine))
         if not self.channels:
             raise ParameterError("channels = () has no stage. Try channels=(16,).")
-        if self.groups not in (None, "batch"):
+        if self.groups is not None and not (isinstance(self.groups, str) and self.groups == "batch"):
             if not isinstance(self.groups, Integral):
                 raise ParameterError(f"groups = {self.groups!r} must be a positive integer, None or 'batch'.")
             put("groups", integer("groups", self.groups))
@@ -206,7 +207,7 @@ class Residual:
         ShapeError, ParameterError
             If the images cannot be pooled, or `shape` is not three positive integers.
         """
-        rng = np.random.default_rng(rng)
+        rng = generator("rng", rng)
         self.check(shape)
         return np.concatenate([layer.draw(rng).ravel() for layer in self._weighted(shape)])
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...caching import cached_property
-from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, shaped_like
+from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, one_of, real_array, shaped_like
 from ...linalg.streaming import MEMORY, pieces
 from .chain import Layer
 from .gram import FORMS
@@ -47,10 +47,9 @@ class ResidualTangent:
     kernel_scale = 1.0
 
     def __init__(self, net: Residual, theta: ArrayLike, X: ArrayLike, memory: int | None = None):
-        if np.ndim(X) == 3:
-            raise ShapeError(
-                f"X must have 4 axes (n, h, w, c), got shape {np.shape(X)}. For one channel: X[..., None]."
-            )
+        X = real_array("X", X)
+        if X.ndim == 3:
+            raise ShapeError(f"X must have 4 axes (n, h, w, c), got shape {X.shape}. For one channel: X[..., None].")
         self.net, self.X, self.theta = net, finite_array("X", X, 4), finite_array("theta", theta, 1)
         shape = self.X.shape[1:]
         self.chain = net.check(shape)
@@ -87,7 +86,7 @@ class ResidualTangent:
         if self.memory < bytes_needed:
             raise ParameterError(
                 f"memory = {self.memory} bytes is too little: the activations of one image need {bytes_needed} bytes. "
-                "Allow more, or leave memory out."
+                f"Try memory={bytes_needed}."
             )
         return min(len(self.X), self.memory // bytes_needed)
 
@@ -137,6 +136,7 @@ class ResidualTangent:
                 "With batch normalization an output depends on all samples of the batch, and J has no rows of single "
                 "samples. Use groups=4, or groups=None. (jacobian(net, theta, X) gives J, by one vjp for every output.)"
             )
+        one_of("form", form, FORMS)
         if form not in self._grams:
             self._grams[form] = self.signal_gram(form)
         return self._grams[form]
@@ -160,8 +160,7 @@ class ResidualTangent:
         ParameterError
             If the budget is too small, or the form is unknown.
         """
-        if form not in FORMS:
-            raise ParameterError(f"form = {form!r} is unknown; use one of {', '.join(FORMS)}.")
+        one_of("form", form, FORMS)
         n, C = len(self.X), self.net.outputs
         y, tape = self._batch if self._samples == n else self._forward(slice(None))
         K = np.zeros((n * C, n * C), y.dtype)

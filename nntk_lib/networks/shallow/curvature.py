@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...exceptions import Array
+from ...exceptions import Array, finite, positive
 from ...linalg.streaming import parallel, sliced
 from ...linalg.structured import BlockDiagPlusLowRank
-from .spec import Shallow, preactivations
+from .spec import Shallow, preactivations, shallow
 
 
 def blocks_of(at, part: slice, a: Array, rows: tuple[Array, ...]) -> Array:
@@ -62,7 +62,7 @@ def curvature_blocks(at, a: Array) -> Array:
 
 def structured(at, a: Array, R: Array | None = None, shift: float = 0.0) -> BlockDiagPlusLowRank:
     """S + shift I + J^T R R^T J, applied and solved without being formed."""
-    return BlockDiagPlusLowRank(*at.theta.shape, len(at.inputs), _Streamed(at, a, R), shift)
+    return BlockDiagPlusLowRank(*at.theta.shape, len(at.inputs), _Streamed(at, a, R), finite("shift", shift))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def jacobian_constant(net: Shallow, X: ArrayLike, c_max: float) -> float:
     c_max : float
         Bound of all output weights |c_i|.
     """
-    s0, s1, _ = net.act.sup
+    c_max, (s0, s1, _) = positive("c_max", c_max, allow_zero=True), shallow(net).act.sup
     return s0**2 + (c_max * s1 * _radius(net, X)) ** 2
 
 
@@ -140,7 +140,7 @@ def curvature_constant(net: Shallow, X: ArrayLike, c_max: float) -> float:
 
     Parameters are those of :func:`jacobian_constant`.
     """
-    _, s1, s2 = net.act.sup
+    c_max, (_, s1, s2) = positive("c_max", c_max, allow_zero=True), shallow(net).act.sup
     radius = _radius(net, X)
     return s1 * radius + c_max * s2 * radius**2
 

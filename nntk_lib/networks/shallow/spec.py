@@ -16,7 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, positive
+from ...exceptions import (
+    Array,
+    ParameterError,
+    ShapeError,
+    finite_array,
+    flag,
+    generator,
+    instance,
+    integer,
+    one_of,
+    positive,
+)
 from ..activations import Activation, get_activation, tanh
 
 #: Support of the default law of the output weights c: uniform on [-sqrt 3, sqrt 3], mean 0, variance 1 (A2).
@@ -42,7 +53,7 @@ class Shallow:
     outputs : {"uniform", "skewed", "mirrored"}
         The law of the initial output weights c: uniform on [-sqrt 3, sqrt 3]; or 2 with probability 1/5 and -1/2
         otherwise, which has no symmetry; or uniform in pairs of neurons (c, w), (-c, w), so that the network starts at
-        f = 0 exactly (the pairs are i.i.d., not the neurons).
+        f = 0 up to rounding (the pairs are i.i.d., not the neurons).
     trains : {"both", "inner", "outer"}
         The weights that train: all of them, w, or c. The others have zeros in every gradient and step.
 
@@ -69,14 +80,14 @@ class Shallow:
     def __post_init__(self):
         object.__setattr__(self, "act", get_activation(self.act))
         positive("weight_std", self.weight_std)
+        object.__setattr__(self, "bias", flag("bias", self.bias))
         if not 0.5 <= positive("beta", self.beta) <= 1:
             raise ParameterError(
                 f"beta = {self.beta:g} is outside [1/2, 1]. Use 1/2 for the tangent-kernel scaling, 1 for mean field, "
                 "and a value in between for the Newton limit."
             )
-        for name, known in (("outputs", LAWS), ("trains", LAYERS)):
-            if getattr(self, name) not in known:
-                raise ParameterError(f"{name} = {getattr(self, name)!r} is unknown; use one of {', '.join(known)}.")
+        one_of("outputs", self.outputs, LAWS)
+        one_of("trains", self.trains, LAYERS)
 
     def init(self, m: int, d: int, rng: np.random.Generator | int) -> Array:
         """Random initial parameters satisfying assumption A2 of the Newton paper.
@@ -100,7 +111,7 @@ class Shallow:
         ParameterError
             If m or d is not a positive integer, or m is odd for mirrored outputs.
         """
-        m, p, rng = integer("m", m), 1 + integer("d", d) + self.bias, np.random.default_rng(rng)
+        m, p, rng = integer("m", m), 1 + integer("d", d) + self.bias, generator("rng", rng)
         if self.outputs == "mirrored" and m % 2:
             raise ParameterError(f"m = {m} must be even for outputs='mirrored', pairs of neurons. Use {m + 1}.")
         drawn = m // 2 if self.outputs == "mirrored" else m
@@ -159,6 +170,11 @@ class Shallow:
         """
         powers = math.log(excess) / (1 - self.beta) if self.beta < 1 else math.inf
         return m * math.exp(powers) if powers < 600 else math.inf
+
+
+def shallow(net: Shallow) -> Shallow:
+    """Return `net` if it has one hidden layer, else raise `ParameterError`."""
+    return instance("net", net, Shallow, "Shallow('tanh')")
 
 
 def prepare(net: Shallow, theta: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ...caching import cached_property
-from ...exceptions import Array, ParameterError, ShapeError, shaped_like
+from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, real_array, shaped_like
 from ...linalg.rank_update import rank_update, symmetric
 from ...linalg.streaming import parallel, total
 from ...linalg.structured import BlockDiagPlusLowRank
@@ -53,7 +53,7 @@ class ShallowTangent:
     """
 
     def __init__(self, net: Shallow, theta: ArrayLike, X: ArrayLike, memory: int | None = None):
-        self.net, self.memory = net, memory
+        self.net, self.memory = net, memory if memory is None else integer("memory", memory)
         self.theta, self.inputs = prepare(net, theta, X)
         self.X = self.inputs[:, :-1] if net.bias else self.inputs
         self.scale = len(self.theta) ** -net.beta
@@ -74,9 +74,10 @@ class ShallowTangent:
         return self.net.act.rows(preactivations(self.theta[part], self.inputs), order)
 
     def _weights(self, name: str, a: ArrayLike) -> Array:
-        if np.shape(a) != (len(self.inputs),):
-            raise ShapeError(f"{name} has shape {np.shape(a)}, expected ({len(self.inputs)},): one entry per row of X.")
-        return shaped_like(name, a, self.inputs[:, 0], "the outputs")
+        a = real_array(name, a)
+        if a.shape != (len(self.inputs),):
+            raise ShapeError(f"{name} has shape {a.shape}, expected ({len(self.inputs)},): one entry per row of X.")
+        return finite_array(name, a, 1)
 
     def _direction(self, name: str, v: ArrayLike) -> Array:
         """A checked direction, without what does not train."""
@@ -126,7 +127,8 @@ class ShallowTangent:
 
     def cross(self, other: ShallowTangent) -> Array:
         """J(self) J(other)^T, shape (samples of self, samples of other), for one network at one theta."""
-        if other.net != self.net or not (other.theta is self.theta or np.array_equal(other.theta, self.theta)):
+        same = isinstance(other, ShallowTangent) and other.net == self.net
+        if not same or not (other.theta is self.theta or np.array_equal(other.theta, self.theta)):
             raise ParameterError("cross needs two tangents of one network at one theta: net.at(theta, X) for each.")
         q, n = len(self.inputs), len(other.inputs)
 

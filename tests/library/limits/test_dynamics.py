@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from nntk_lib import Shallow, circle, limit_ntk, reference, trajectory
+from nntk_lib import Shallow, circle, interval, limit_ntk, reference, trajectory
 from nntk_lib.exceptions import ParameterError, ShapeError, SingularKernelError, StepSizeError
-from nntk_lib.limits import eigenmodes, interpolant, max_alpha, mode_factor
+from nntk_lib.limits import eigenmodes, interpolant, max_alpha, mode_factor, nntk
 
-from ..cases import EPS
+from ..cases import EPS, relative
 
 METHOD_OPTIONS = [
     ("newton", {"gamma": 0.02, "alpha": 0.7}),
@@ -95,7 +95,7 @@ def test_bad_input_is_named(kernel):
         trajectory(A, y, 2)
     with pytest.raises(ParameterError, match="'adam' is unknown; choose"):
         trajectory(A, y, 2, "adam")
-    with pytest.raises(ShapeError, match="symmetric"):
+    with pytest.raises(ShapeError, match="square"):
         eigenmodes(A[:3])
     with pytest.raises(ShapeError, match="rows has 2 columns"):
         trajectory(A, y, 2, gamma=1.0, rows=np.ones((1, 2)))
@@ -103,3 +103,18 @@ def test_bad_input_is_named(kernel):
         trajectory(np.ones((7, 7)), y, 2, gamma=0.0)
     with pytest.raises(SingularKernelError):
         interpolant(np.ones((7, 7)), y, np.ones((1, 7)))
+
+
+def test_a_matrix_that_is_no_kernel_is_refused_and_a_rounded_one_is_taken():
+    net, data = Shallow("tanh"), interval(8, (1, 3))
+    A, y = limit_ntk(net, data.X), data.y
+    for call in (lambda K: trajectory(K, y, 2, gamma=0.1), lambda K: nntk(K, 0.1), lambda K: max_alpha(K, 0.1)):
+        with pytest.raises(SingularKernelError, match="not a kernel: its smallest eigenvalue is -"):
+            call(-A)
+        with pytest.raises(ShapeError, match=r"not symmetric: entries across the diagonal differ by up to"):
+            call(np.triu(A))
+    with pytest.raises(SingularKernelError):
+        nntk(np.diag([-0.3, 1.0]), 0.3)
+    noisy = A + 1e-8 * np.random.default_rng(0).standard_normal(A.shape)
+    taken = trajectory(noisy, y, 3, gamma=0.1).residual
+    assert relative(taken, trajectory((noisy + noisy.T) / 2, y, 3, gamma=0.1).residual) <= 1e-12

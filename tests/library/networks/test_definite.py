@@ -332,3 +332,15 @@ def test_conjugate_gradients_refuse_what_they_cannot_do():
             ConjugateGradients(**wrong)
     with pytest.raises(ParameterError, match="precision = 'half'"):
         Direct(precision="half")
+
+
+def test_the_default_budget_is_at_least_what_one_neuron_needs():
+    """Pictures of 32 x 32 x 3 pixels; and the advice of the error is followed."""
+    rng = np.random.default_rng(0)
+    net, X = Network("tanh"), rng.standard_normal((4, 3072)) / 55
+    theta, y = net.init(3, 3072, rng=0), np.ones(4)
+    step = newton_step(net, theta, X, y, 5.0)
+    with pytest.raises(ParameterError, match=r"Try memory=\d+") as found:
+        newton_step(net, theta, X, y, 5.0, memory=2**20)
+    enough = int(str(found.value).split("memory=")[1].split(",")[0])
+    assert relative(newton_step(net, theta, X, y, 5.0, memory=enough).delta, step.delta) <= 1e-12

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nntk_lib import Shallow, empirical_ntk, forward, gradient, gram, jacobian, loss, reference, residual
-from nntk_lib.exceptions import NonFiniteError, ParameterError, ShapeError
+from nntk_lib.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
 from nntk_lib.networks import C_MAX
 from nntk_lib.verbs import j_dot, jt_dot
 
@@ -116,7 +116,7 @@ def test_bad_input_is_named():
         forward(net, theta, np.ones((4, 3)))
     with pytest.raises(ShapeError, match=r"y has shape \(4,\), but the outputs have \(5,\)"):
         gradient(net, theta, X, y[:4])
-    with pytest.raises(ShapeError, match="dtype"):
+    with pytest.raises(DataTypeError, match="dtype"):
         forward(net, theta, [["a", "b"]])
     with pytest.raises(ShapeError, match="non-empty"):
         forward(net, theta, np.empty((0, 2)))
@@ -146,5 +146,5 @@ def test_laws_of_the_output_weights():
     assert np.abs(forward(net, theta, np.ones((3, 2)))).max() <= 10 * EPS
     with pytest.raises(ParameterError, match="must be even"):
         net.init(5, 1, rng=0)
-    with pytest.raises(ParameterError, match="use one of uniform, skewed, mirrored"):
+    with pytest.raises(ParameterError, match="use 'uniform', 'skewed' or 'mirrored'"):
         Shallow("tanh", outputs="normal")

@@ -70,7 +70,7 @@ def test_a_priori_bounds_refuse_narrow_networks():
         a_priori(net, X, 100, 0.1, 3, residual=2.0, c_max=1.0)
     gamma, m = re.search(r"be gamma = (.*), or m = (.*) \(", str(caught.value)).groups()
     for advice in ((100, float(gamma)), (float(m), 0.1)):  # rounded in the message, so with a little to spare
-        a_priori(net, X, 1.1 * advice[0], 1.1 * advice[1], 3, residual=2.0, c_max=1.0)
+        a_priori(net, X, int(1.1 * advice[0]), 1.1 * advice[1], 3, residual=2.0, c_max=1.0)
     with pytest.raises(ParameterError, match=r"Enough would be gamma = \S+ \("):
         a_priori(Shallow("tanh", beta=1.0), X, 100, 0.1, 3, residual=2.0, c_max=1.0)
     with pytest.raises(ParameterError, match="exceeds 2"):

@@ -31,10 +31,16 @@ def test_phase_diagram_is_many_single_steps():
     definite = diagram.min_eig > 0
     assert definite.any() and not definite.all()
     assert ((diagram.slope > -1) & (diagram.slope < 0))[definite].all()
-    with pytest.raises(ParameterError, match="integer widths"):
+    with pytest.raises(ParameterError, match=r"widths\[0\] = 10.5 must be an integer"):
         phase_diagram(net, X, y, [10.5], gammas)
 
 
 def test_phase_diagram_shows_progress(capsys):
     phase_diagram(Shallow("tanh"), np.ones((1, 1)), np.ones(1), [4], [1.0], progress=True)
     assert "phase diagram" in capsys.readouterr().err
+
+
+def test_where_nothing_is_left_to_fit_the_step_stands_still():
+    net = Shallow("sine", bias=False)
+    diagram = phase_diagram(net, np.zeros((1, 1)), np.zeros(1), [10], [1.0])
+    assert diagram.slope.tolist() == [[0.0]] and diagram.loss_ratio.tolist() == [[1.0]]
