@@ -51,12 +51,13 @@ class BlockSpectrum:
         self.at, self.a, self.residual = at, a, residual
 
     @cached_property
-    def _ends(self) -> tuple[float, float]:
-        low, high = np.inf, -np.inf
-        for _, blocks in curvature_slices(self.at, self.a):
+    def _ends(self) -> tuple[float, float, float]:
+        low, high, size = np.inf, -np.inf, 0.0
+        for blocks, moduli in curvature_slices(self.at, self.a):
             eigenvalues = np.linalg.eigvalsh(blocks)
             low, high = min(low, float(eigenvalues.min())), max(high, float(eigenvalues.max()))
-        return low, high
+            size = max(size, moduli)
+        return low, high, size
 
     @property
     def smallest(self) -> float:
@@ -67,10 +68,15 @@ class BlockSpectrum:
         return self._ends[1]
 
     @property
+    def rounding(self) -> float:
+        """How far apart two routes to the same block may be: sums with errors of either sign, eigenvalues of size p."""
+        low, high, size = self._ends
+        return np.finfo(float).eps * (2 * size + 4 * self.at.theta.shape[1] * max(-low, high))
+
+    @property
     def threshold(self) -> float:
-        """The damping above which every block of D is positive definite, enlarged by the rounding of eigenvalues."""
-        low, high = min(0.0, self.smallest), max(0.0, self.largest)
-        return 4 * self.at.theta.shape[1] * np.finfo(float).eps * max(-low, high) + abs(low)
+        """The damping above which every block of D is positive definite, enlarged by the rounding."""
+        return abs(min(0.0, self.smallest)) + self.rounding
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,8 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
     X : ndarray, shape (n, d)
     y : ndarray, shape (n,)
     method : {"eigenvalues", "bound"}
-        The exact threshold gamma* from the eigenvalues of the blocks, enlarged by their rounding error; or the bound of
-        Lemma 20, which costs one forward pass and is never smaller.
+        The exact threshold gamma* from the eigenvalues of the blocks, enlarged by the rounding error of the blocks and
+        of their eigenvalues; or the bound of Lemma 20, which costs one forward pass.
 
     Returns
     -------

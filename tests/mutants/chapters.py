@@ -77,7 +77,13 @@ FAULTS = [
     (
         "half of the second derivative lost in C_H",
         ("networks.shallow.curvature:curvature_constant", "c_max * s2 * radius**2", "0.5 * c_max * s2 * radius**2"),
-        ["newton/remark-5-finite-step", "newton/lemma-25", "newton/lemma-17"],
+        [
+            "newton/remark-5-finite-step",
+            "newton/lemma-25",
+            "newton/lemma-17",
+            "newton/lemma-24",
+            "newton/equation-20-links",
+        ],
     ),
     (
         "gradient step twice as long",
@@ -310,7 +316,7 @@ FAULTS = [
     (
         "rule with twice its factor",
         ("methods.threshold:AboveThreshold.__call__", "self.tau *", "2 * self.tau *"),
-        ["newton/gamma-race", "newton/gamma-rule"],
+        ["newton/gamma-race", "newton/gamma-rule", "newton/gamma-monotone", "newton/gamma-order"],
     ),
     (
         "ridge of 1e-10 in the limit kernel",

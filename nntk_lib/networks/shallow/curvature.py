@@ -47,17 +47,28 @@ def blocks_of(at, part: slice, a: Array, rows: tuple[Array, ...]) -> Array:
     return S * at.scale
 
 
-def curvature_slices(at, a: Array) -> Iterator[tuple[slice, Array]]:
-    """The blocks of S in slices of the neuron axis: pairs ``(part, S[part])``."""
+def curvature_slices(at, a: Array) -> Iterator[tuple[Array, float]]:
+    """The blocks of S in slices of the neuron axis, each with a bound of sum_j |a_j| |Hess f_j| for its neurons.
+
+    The sum over j may cancel; its rounding error is relative to the sum of moduli, not to S.
+    """
     m, p = at.theta.shape
-    n = len(at.inputs)
+    n, radius = len(at.inputs), np.linalg.norm(at.inputs, axis=1)
+    first, second = np.abs(a) @ radius * at.scale, np.abs(a) @ radius**2 * at.scale
     for part in sliced(m, n, 6 * n + 3 * p * p, at.memory, fixed=n * p * p):
-        yield part, blocks_of(at, part, a, at._rows(part, 2))
+        _, ds, d2s = rows = at._rows(part, 2)
+        moduli = first * largest(ds) + second * largest(at.theta[part, 0]) * largest(d2s) if at.inner else 0.0
+        yield blocks_of(at, part, a, rows), moduli
+
+
+def largest(v: Array) -> float:
+    """The largest modulus, without a copy."""
+    return max(float(v.max()), -float(v.min()))
 
 
 def curvature_blocks(at, a: Array) -> Array:
     """The blocks of S = sum_j a_j Hess f_j, symmetric, shape (m, p, p), the factor m^{-beta} included."""
-    return np.concatenate([blocks for _, blocks in curvature_slices(at, a)])
+    return np.concatenate([blocks for blocks, _ in curvature_slices(at, a)])
 
 
 def structured(at, a: Array, R: Array | None = None, shift: float = 0.0) -> BlockDiagPlusLowRank:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from nntk_lib import (
     AboveThreshold,
@@ -38,6 +38,8 @@ def literal_blocks(net, theta, X, y):
     return m ** (2 * net.beta - 1) * np.array(blocks)
 
 
+# The block is a sum over samples that cancels: 5e-4 from terms of .1.
+@example({"act": "sigmoid", "m": 1, "n": 3, "d": 1, "beta": 1.0, "bias": False, "seed": 946})
 @given(cases)
 @settings(max_examples=80, deadline=None)
 def test_property_safe_gamma_never_accepts_an_indefinite_block(case):
@@ -49,7 +51,7 @@ def test_property_safe_gamma_never_accepts_an_indefinite_block(case):
     cancelled = (np.abs(y).max() + np.abs(y + r).max()) / np.linalg.norm(r)  # digits lost in f - y, in both routes
     size = np.abs(blocks).max() * max(1, cancelled)
     assert low <= 0 < exact  # the first diagonal entry of every block is zero
-    assert abs(exact + low) <= 100 * EPS * size
+    assert abs(exact + low) <= EPS * (100 * size + 2 * bound)
     assert bound >= exact * (1 - 100 * EPS)
     for gamma in (exact, 1.5 * exact, max(bound, exact)):
         assert newton_step(net, theta, X, y, gamma).min_eig >= 0
