@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 from .exceptions import Array, NonFiniteError, ParameterError, finite_array, function, one_of, positive
 from .losses import Loss, Square
 from .losses.base import require_loss
-from .methods.base import Direction
+from .methods.base import Direction, moves
 from .networks.base import Network, Tangent, tangent
-from .training import History, Recorder, moves, recorders, representable, samples
+from .training import History, Recorder, recorders, representable, samples
 
 METHODS = ("RK45", "DOP853", "euler")
 

@@ -31,11 +31,10 @@ from .exceptions import (
     one_of,
     positive,
     real_array,
-    shaped_like,
 )
 from .losses import Loss, Square
 from .losses.base import require_loss
-from .methods.base import Direction, Step
+from .methods.base import Direction, Step, moves
 from .networks.base import Network, Tangent, require_tangent, tangent
 
 Recorder = Callable[[Array, Tangent], Any]
@@ -276,16 +275,6 @@ def recorders(record: Mapping[str, Recorder] | None) -> dict[str, Recorder]:
     """The recorders by their names, each of which can be called."""
     named = dict(having("record", {} if record is None else record, ("items",), "{'f': outputs}"))
     return {name: function(f"record[{name!r}]", one, "outputs") for name, one in named.items()}
-
-
-def moves(step: Step, theta: Array) -> Array:
-    """The delta of a step, of the shape of theta."""
-    delta = having("the direction's result", step, ("delta", "slope"), "Step(name, delta, slope)").delta
-    return (
-        delta
-        if isinstance(delta, np.ndarray) and delta.shape == theta.shape
-        else shaped_like("delta", delta, theta, "theta")
-    )
 
 
 def representable(theta: Array) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array
+from ..exceptions import Array, having, shaped_like
 from ..losses.base import require_loss
 from ..networks.base import require_tangent
 
@@ -95,6 +95,16 @@ def require_problem(at: Tangent, loss: Loss) -> None:
     """Raise `ParameterError` unless `at` is a tangent and `loss` a loss."""
     require_tangent(at)
     require_loss(loss)
+
+
+def moves(step: Step, theta: Array) -> Array:
+    """The delta of a step, of the shape of theta."""
+    delta = having("the direction's result", step, ("delta", "slope"), "Step(name, delta, slope)").delta
+    return (
+        delta
+        if isinstance(delta, np.ndarray) and delta.shape == theta.shape
+        else shaped_like("delta", delta, theta, "theta")
+    )
 
 
 class Direction(Protocol):

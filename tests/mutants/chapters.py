@@ -246,12 +246,12 @@ FAULTS = [
     ),
     (
         "directional derivative a thousandth short",
-        ("verbs:j_dot", "net.at(theta, X).jvp(v)", "0.999 * net.at(theta, X).jvp(v)"),
+        ("verbs:j_dot", "tangent(net, theta, X).jvp(v)", "0.999 * tangent(net, theta, X).jvp(v)"),
         ["newton/equation-13"],
     ),
     (
         "Newton kernel that does not see the parameters",
-        ("methods.newton:newton_kernel", "net.at(theta, X)", "net.at(net.init(len(theta), 2, 0), X)"),
+        ("methods.newton:newton_kernel", "tangent(net, theta, X)", "net.at(net.init(len(theta), 2, 0), X)"),
         ["newton/kernel-varies"],
     ),
     (
