@@ -152,6 +152,12 @@ class BlockDiagPlusLowRank:
             out[part] += U @ low
         return out
 
+    __array_ufunc__ = None  # of v @ M numpy asks this class, in place of making an array of it
+
+    def __rmatmul__(self, v: ArrayLike) -> Array:
+        """v M = M v: the matrix is symmetric."""
+        return self @ v
+
     def apply(self, v: Array, b: Array) -> Array:
         """(D + shift I) v + U^T b for v of shape (m, p) and b of shape (rank,)."""
         out = self.shift * v

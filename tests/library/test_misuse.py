@@ -213,6 +213,7 @@ def calls():
     call(stored.solve, b=np.ones((4, 2)))
     call(stored.shifted, shift=1.0)
     call(matrix.__matmul__, v=V)
+    call(matrix.__rmatmul__, v=V)
     # losses
     for loss, f, y in ((square, Y, Y + 1), (losses.LogCosh(np.ones(N)), Y, Y + 1), (losses.Logistic(), Y, SIGNS)):
         for part in ("value", "gradient", "factor", "hessian"):

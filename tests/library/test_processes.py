@@ -157,6 +157,7 @@ def test_an_unpickled_network_takes_the_same_route_to_the_same_bits():
     assert np.array_equal(nntk_lib.newton_step(again, LARGE, DATA.X, DATA.y, 0.5).delta, step.delta)
     matrix = hessian(*GOOD[:4])
     assert np.array_equal(WAYS["pickle"](matrix) @ THETA, matrix @ THETA)
+    assert np.array_equal(THETA @ matrix, matrix @ THETA)
 
 
 # ---- pools ----------------------------------------------------------------------------------------------------
