@@ -21,6 +21,7 @@ from ..exceptions import (
     Array,
     AssumptionWarning,
     CollinearSamplesError,
+    NonFiniteError,
     ShapeError,
     SingularKernelError,
     collinear_pairs,
@@ -108,6 +109,8 @@ def limit_ntk(
     CollinearSamplesError
         If samples on common lines through the origin make A singular: repeated ones always do, and two antipodal pairs
         do for the sigmoid. The spectrum of A decides.
+    NonFiniteError, ShapeError, DataTypeError, ParameterError
+        If the kernel overflows, or an argument does not fit.
 
     Warns
     -----
@@ -124,8 +127,14 @@ def limit_ntk(
     X, Z = shallow(net).inputs(X), None if Xq is None else net.inputs(Xq)
     if Z is not None and Z.shape[1] != X.shape[1]:
         raise ShapeError(f"Xq has {Z.shape[1] - net.bias} inputs, but X has {X.shape[1] - net.bias}. They must agree.")
-    flag("return_error", return_error), _require_regular(net, X)
-    A, error = _kernel(net, X, Z, return_error)
+    flag("return_error", return_error)
+    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
+        _require_regular(net, X)
+        A, error = _kernel(net, X, Z, return_error)
+    if not np.isfinite(A).all():
+        raise NonFiniteError(
+            "The limit kernel overflows. Scale the samples to order one, or take a smaller weight_std."
+        )
     A /= len(X)
     return (A, error / len(X)) if return_error else A
 
@@ -134,7 +143,8 @@ def _kernel(net: Shallow, X: Array, Z: Array | None = None, return_error: bool =
     """n times the kernel (15) of augmented inputs, or between Z and X, and its error; E[c^2] = 1 at initialization."""
     symmetric, Z = Z is None, X if Z is None else Z
     U, V = _unit(Z), _unit(X)
-    q1, q2 = (net.weight_std**2 * (Y**2).sum(axis=1) for Y in (Z, X))
+    variance = net.weight_std**2 if net.weight_std < 1e150 else np.inf
+    q1, q2 = (variance * (Y**2).sum(axis=1) for Y in (Z, X))
     A = np.empty((len(Z), len(X)))
     error = np.empty_like(A) if return_error else None
     rho, theta = (lambda key, f=f: f(U, V, key) for f in (_inner, _angles))

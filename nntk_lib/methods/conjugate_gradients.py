@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exceptions import Array, NotPositiveDefiniteError
+from ..exceptions import Array, NonFiniteError, NotPositiveDefiniteError
 from ..networks.base import Blocks, Tangent
 
 
@@ -46,6 +46,8 @@ def conjugate_gradients(
     ------
     NotPositiveDefiniteError
         If a search direction has negative curvature; a direction that is not met is not noticed.
+    NonFiniteError
+        If the squares of the iteration overflow.
     """
     from scipy.sparse.linalg import LinearOperator, cg
 
@@ -55,8 +57,14 @@ def conjugate_gradients(
         nonlocal count
         count += 1
         v = v.reshape(at.theta.shape)
+        length = np.vdot(v, v)
+        if not np.isfinite(length):
+            raise NonFiniteError(
+                f"Conjugate gradients overflow at product {count}. Scale the targets and the samples to order one, or "
+                "use route=Direct(), which squares nothing."
+            )
         Hv = blocks.apply(v, H * at.jvp(v)) + damping * v
-        curvature = float(np.vdot(v, Hv) / max(np.vdot(v, v), np.finfo(float).tiny))
+        curvature = float(np.vdot(v, Hv) / max(length, np.finfo(float).tiny))
         if curvature < 0:
             excess = at.kernel_scale  # from the damping to gamma
             raise NotPositiveDefiniteError(
@@ -70,5 +78,6 @@ def conjugate_gradients(
         return Hv.ravel()
 
     A = LinearOperator((at.theta.size, at.theta.size), matvec=product, dtype=float)
-    x, info = cg(A, -g.ravel(), rtol=rtol, atol=0.0, maxiter=limit)
+    with np.errstate(over="ignore", invalid="ignore"):  # asked of every direction
+        x, info = cg(A, -g.ravel(), rtol=rtol, atol=0.0, maxiter=limit)
     return x.reshape(at.theta.shape), count, info == 0

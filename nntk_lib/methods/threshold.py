@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..caching import cached_property
-from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, one_of, positive
+from ..exceptions import Array, NonFiniteError, NotPositiveDefiniteError, ParameterError, one_of, positive
 from ..linalg.structured import Reduction
 from ..losses import Square
 from ..networks.base import Tangent, tangent
@@ -54,6 +54,8 @@ class BlockSpectrum:
     def _ends(self) -> tuple[float, float, float]:
         low, high, size = np.inf, -np.inf, 0.0
         for blocks, moduli in curvature_slices(self.at, self.a):
+            if not np.isfinite(blocks).all():
+                raise NonFiniteError("The blocks of the Hessian overflow. Scale the samples to order one.")
             eigenvalues = np.linalg.eigvalsh(blocks)
             low, high = min(low, float(eigenvalues.min())), max(high, float(eigenvalues.max()))
             size = max(size, moduli)
@@ -167,9 +169,10 @@ def safe_gamma(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, metho
     if method == "bound":
         bound = curvature_level(at, a)
         if not np.isfinite(bound):
+            why = "it overflows" if np.isfinite(net.act.sup[1:]).all() else "s1 or s2 is infinite"
             raise ParameterError(
-                f"Lemma 20 gives no bound for activation {net.act.name!r}: s1 or s2 is infinite. Use "
-                "method='eigenvalues'."
+                f"Lemma 20 gives no bound for activation {net.act.name!r} on these samples: {why}. Use "
+                "method='eigenvalues', or samples and targets of order one."
             )
         return bound
     return float(at.kernel_scale * BlockSpectrum(at, a).threshold)

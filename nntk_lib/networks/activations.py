@@ -258,7 +258,7 @@ def silu(slope: float = 1.0) -> Activation:
     """
     slope = positive("slope", slope)
     sup = np.inf, _SILU_SUP, slope / 2
-    return Activation(f"silu({slope:g})", _SiLU(slope), sup, np.pi / slope, _SILU_S3 * slope**2)
+    return Activation(f"silu({slope:g})", _SiLU(slope), sup, np.pi / slope, _SILU_S3 * slope * slope)
 
 
 def shifted(act: str | Activation, by: float) -> Activation:

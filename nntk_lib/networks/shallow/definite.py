@@ -134,6 +134,7 @@ class DefiniteBlocks:
         p = 11, 1 in 300 at p = 3.
         """
         bound = self._bounds(M, v) * (1 + 1e-6)  # and rounding
+        bound[~np.isfinite(bound)] = -np.inf  # its squares have overflowed, which says nothing of the block
         left = np.flatnonzero(bound < state.low)
         left = left[np.argsort(bound[left])]
         while len(left):
@@ -175,9 +176,10 @@ class DefiniteBlocks:
     def _bounds(self, M: Array, v: Array) -> Array:
         """Lower bounds of the eigenvalues of the blocks of S, one a neuron; see `_smallest`."""
         d, diagonal = len(v), self.lower[0] == self.lower[1]
-        norm2, trace = np.where(diagonal, 1, 2).astype(M.dtype) @ (M * M), diagonal.astype(M.dtype) @ M
-        mu = trace / d - np.sqrt(np.maximum((d - 1) / d * (norm2 - trace**2 / d), 0))
-        return (mu - np.sqrt(mu * mu + 4 * (v * v).sum(axis=0))) / 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm2, trace = np.where(diagonal, 1, 2).astype(M.dtype) @ (M * M), diagonal.astype(M.dtype) @ M
+            mu = trace / d - np.sqrt(np.maximum((d - 1) / d * (norm2 - trace**2 / d), 0))
+            return (mu - np.sqrt(mu * mu + 4 * (v * v).sum(axis=0))) / 2
 
     def _inverse_factors(self, M: Array, v: Array, damping: float, c: Array) -> Array:
         """R = L^{-1} for every neuron, its columns but the last one times c; shape (neurons, p, p)."""

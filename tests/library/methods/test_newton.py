@@ -10,14 +10,23 @@ from nntk_lib import (
     gradient_step,
     gram,
     hessian,
+    limit_ntk,
     loss,
     newton_kernel,
     newton_step,
     reference,
     residual,
+    safe_gamma,
 )
-from nntk_lib.exceptions import NotPositiveDefiniteError, ParameterError, ShapeError, SingularSystemError
-from nntk_lib.methods import Direct, newton_steps
+from nntk_lib.exceptions import (
+    NNTKError,
+    NonFiniteError,
+    NotPositiveDefiniteError,
+    ParameterError,
+    ShapeError,
+    SingularSystemError,
+)
+from nntk_lib.methods import ConjugateGradients, Direct, newton_steps
 from nntk_lib.verbs import BlockDiagPlusLowRank, curvature_blocks, j_dot
 
 from ..cases import EPS, SMOOTH, problem, random_cases, relative
@@ -206,3 +215,29 @@ def test_bad_parameters_are_named():
     minus = BlockDiagPlusLowRank.from_arrays(-np.ones((1, 1, 1)), np.ones((1, 1, 1)))  # -1 + 1 = 0
     with pytest.raises(SingularSystemError, match="Increase the shift"):
         minus.solve(np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("precision, size", [("double", 1e200), ("single", 1e30)])
+def test_what_overflows_when_it_is_squared_does_not_hide_an_indefinite_block(precision, size):
+    """The blocks grow with the targets, and so does their smallest eigenvalue; its bounds take squares."""
+    net, theta, X, y = problem(m=50, n=6, d=1)
+    y = y + 10  # far from the outputs
+    route, at = Direct(precision=precision), net.at(theta, X)
+    gamma = safe_gamma(net, theta, X, y * size) / 2
+    with pytest.raises(NotPositiveDefiniteError) as found:
+        newton_step(net, theta, X, y * size, gamma, route)
+    expected = gamma + at.kernel_scale * np.linalg.eigvalsh(at.curvature_blocks(-y * size / 6)).min()
+    assert found.value.min_eig == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(NonFiniteError, match="Conjugate gradients overflow"):
+        newton_step(net, theta, X, y * 1e200, 1e190, ConjugateGradients())
+
+
+def test_samples_beyond_all_squares_are_named():
+    net, theta, X, y = problem(m=5, n=4, d=1)
+    for call in (safe_gamma, lambda *args: safe_gamma(*args, "bound"), lambda *args: newton_step(*args, 1.0)):
+        with pytest.raises(NNTKError), np.errstate(all="ignore"):
+            call(net, theta, X * 1e155, y)
+    with pytest.raises(NonFiniteError, match="The limit kernel overflows"):
+        limit_ntk(Shallow("erf"), X * 1e160)
+    with pytest.raises(NonFiniteError, match="The limit kernel overflows"):
+        limit_ntk(Shallow("erf", weight_std=1e160), X)
