@@ -7,7 +7,7 @@
 .DEFAULT_GOAL := book
 
 NAMES := python3.13 python3.12 python3.11 python3.14 python3 python
-NEWER := import sys, venv; sys.exit(sys.version_info < (3, 11))
+NEWER := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON = $(firstword $(foreach p,$(NAMES),$(shell $(p) -c '$(NEWER)' >/dev/null 2>&1 && echo $(p))))
 PORT ?= 8000
 # Small batched factorizations stall when two BLAS pools share few cores; a number given outside wins.

@@ -1,8 +1,14 @@
 /* Search by name. Sphinx puts this file into language_data.js (html_search_scorer), after its own search.
    Results that hold every word of the query in their title come first and lead to the place in the page. */
 
-// Opened from a disk, a page may not read other pages: results come without excerpts.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+// Opened from a disk or in a sandboxed frame, a page may not read other pages: results come without excerpts.
+if (window.origin === "null") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// An excerpt has the formulas of its page as TeX: what remains without delimiters, braces and backslashes can be read.
+const textOf = Search.htmlToText;
+Search.htmlToText = (...page) => textOf(...page)
+  .replace(/\\(begin|end)\{[^}]*\}|\\[()[\]{},;:!|]|\$+|\\(left|right|bigl?|bigr?|tfrac|lVert|rVert|lvert|rvert)(?![a-z])/g, " ")
+  .replace(/\\([a-zA-Z]+)/g, " $1 ").replace(/[{}\\]/g, " ").replace(/ {2,}/g, " ");
 
 const wordsOf = (text) => text.toLowerCase().match(/\d+(\.\d+)*|[\p{Letter}_]+/gu) || [];
 

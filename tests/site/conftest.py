@@ -21,7 +21,8 @@ def unpacked(html, tmp_path_factory):
 def open_page(site, browser):
     """``open_page(name)``: a context that gives the loaded page; foreign requests and errors fail on exit.
 
-    With another root than the local server's, which is a disk then, the browser is offline.
+    With another root than the local server's, which is a disk then, the browser is offline. ``before`` is a script that
+    runs before those of every page.
     """
 
     def answer(route, root, problems):
@@ -37,10 +38,12 @@ def open_page(site, browser):
             problems.append(f"console {message.type}: {message.text}")
 
     @contextmanager
-    def opened(name: str, root: str = site):
+    def opened(name: str, root: str = site, before: str = ""):
         problems: list[str] = []
         screen = {"width": 1280, "height": 800}
         context = browser.new_context(viewport=screen, color_scheme="light", offline=root != site)
+        if before:
+            context.add_init_script(before)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("console", lambda message: complain(message, problems))

@@ -2,6 +2,7 @@
 
 Each module has one job; here is what they do, in the order in which a build does it.
 
+preflight     what a build needs is there
 environment   what the chapters' kernels inherit          site      addresses, descriptions, cards, what has moved
 reruns        which pages are read, and so run, again     access    repairs for screen readers and keyboards
 execution     runs the chapters, on every core            search    statements are found by their numbers
@@ -24,6 +25,7 @@ from . import (
     lite,
     numbers,
     offline,
+    preflight,
     reference,
     reruns,
     search,
@@ -32,8 +34,10 @@ from . import (
 
 # Handlers run in this order; with a priority below 500 before those of other extensions, above it after them.
 EVENTS = [
+    ("config-inited", preflight.check_path, 300),
     ("config-inited", lite.configure, 400),
     ("config-inited", site.configure, 500),
+    ("builder-inited", preflight.check_wheels, 400),
     ("builder-inited", environment.prepare, 500),
     ("builder-inited", offline.copy_mathjax, 500),
     ("builder-inited", latex.prepare, 500),

@@ -1,4 +1,4 @@
-"""Repairs of the pages for screen readers and keyboards; book/_templates and book/_static have the others."""
+"""Repairs of the pages for screen readers, keyboards, and browsers that do not store; book/_static has the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ REPAIRS = {
 
 
 def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Roles and names in the text; names for the theme's folding triangles."""
+    """Roles and names in the text; names for the theme's folding triangles; the page's own entry; a storage."""
+    storage = context["pathto"]("_static/storage.js", resource=True)
+    first = f'<script src="{storage}"></script>'  # before the theme's own
+    context["metatags"] = first + context.get("metatags", "")
     for old, new in REPAIRS.items():
         context["body"] = context.get("body", "").replace(old, new)
     sidebar = context.get("generate_toctree_html")
@@ -27,6 +30,8 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
         for summary in soup.find_all("summary"):
             entry = summary.find_parent("li").find("a")
             summary["aria-label"] = f"Pages of {entry.get_text(strip=True)}"
+        for entry in soup.select("li.active > a"):
+            entry["aria-current"] = "page"
         return soup
 
     context["generate_toctree_html"] = with_names

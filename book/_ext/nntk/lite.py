@@ -77,21 +77,27 @@ def build(app, exception) -> None:
     if made.exists() and made_of.exists() and made_of.read_text() == digest.hexdigest():
         return
     made_of.unlink(missing_ok=True)
-    collect_wheels(root, root / FOLDER / "pypi")
+    make_wheel(root, root / FOLDER / "pypi")
     jupyterlite_build(app, None)
     made_of.write_text(digest.hexdigest())
 
 
-def collect_wheels(root: Path, folder: Path) -> None:
-    """The library's wheel, made anew; the others as installed here, downloaded once for each version."""
+def download_wheels(folder: Path) -> None:
+    """The wheels that Pyodide does not bring, as installed here, once for each version; before the build."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {name: f"{name.replace('-', '_')}-{version(name)}-" for name in WHEELS}
     for wheel in folder.glob("*.whl"):
-        if not wheel.name.startswith(tuple(wanted.values())):
+        if not wheel.name.startswith((*wanted.values(), "nntk_lib-")):
             wheel.unlink()
     missing = [f"{name}=={version(name)}" for name, start in wanted.items() if not list(folder.glob(f"{start}*.whl"))]
     if missing:
-        pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), *missing)
+        pip("download", "--retries", "1", "--no-deps", "--only-binary=:all:", "--dest", str(folder), *missing)
+
+
+def make_wheel(root: Path, folder: Path) -> None:
+    """The library's wheel, made anew."""
+    for wheel in folder.glob("nntk_lib-*.whl"):
+        wheel.unlink()
     with tempfile.TemporaryDirectory() as copy:  # setuptools would leave build/ in the sources
         for name in LIBRARY:
             source = root / name
