@@ -307,7 +307,7 @@ BAD = {
     "X a vector": (lambda: net.at(theta, X[:, 0]), ShapeError, r"Try X\[:, None\]"),
     "NaN in X": (lambda: net.at(theta, np.where(X == X[1, 2], np.nan, X)), NonFiniteError, r"index \(1, 2\)"),
     "NaN in theta": (lambda: net.at(theta * np.nan, X), NonFiniteError, "theta holds"),
-    "memory": (lambda: net.at(theta, X, 100).gram(), ParameterError, "needs 120 bytes of temporaries. Allow more"),
+    "memory": (lambda: net.at(theta, X, 100).gram(), ParameterError, "needs 120 bytes of temporaries. Try memory=120"),
     "no memory": (lambda: net.at(theta, X, 0), ParameterError, "memory = 0 must be an integer"),
     "a": (lambda: at.vjp(a[:, None]), ShapeError, "a must be a non-empty array with 1 axes"),
     "length of a": (lambda: at.vjp(a[1:]), ShapeError, "the array of outputs f has"),
