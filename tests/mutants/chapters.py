@@ -581,8 +581,12 @@ FAULTS = [
         ["arbel/prop-2"],
     ),
     (
-        "cross term lost in C_R",
-        ("theory.jacobian_ball:jacobian_change", "[s1 * np.sqrt(lengths.sum()), largest", "[0.0, largest"),
+        "cross terms lost in C_R",
+        (
+            "theory.jacobian_ball:jacobian_change",
+            "[[0.0, s1 * a], [s1 * np.sqrt(lengths.sum()), largest",
+            "[[0.0, 0.0], [0.0, largest",
+        ),
         ["arbel/prop-3", "arbel/prop-3-ours"],
     ),
     (
