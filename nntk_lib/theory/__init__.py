@@ -3,6 +3,7 @@
 from ..networks.shallow.curvature import curvature_constant, jacobian_constant
 from .a_priori import APriori, a_priori
 from .definiteness import Certificate, certify
+from .jacobian_ball import jacobian_change
 from .path_error import PathError, path_error
 from .phase import PhaseDiagram, phase_diagram
 from .proportions import proportion_interval
@@ -20,6 +21,7 @@ __all__ = [
     "convergence_order",
     "curvature_constant",
     "fit_rate",
+    "jacobian_change",
     "jacobian_constant",
     "path_error",
     "phase_diagram",

@@ -40,7 +40,7 @@ FAULTS = [
     (
         "gradient steps two percent too short",
         ("methods.gauss_newton:Gradient.__call__", "rate = self.eta *", "rate = 0.98 * self.eta *"),
-        ["arbel/appendix-a1"],
+        ["arbel/appendix-a1", "arbel/comparison-gradient-flow"],
     ),
     (
         "skewed output weights drawn without skewness",
@@ -137,7 +137,7 @@ FAULTS = [
     (
         "damping twice the smallest eigenvalue",
         ("methods.damping:Smallest.__call__", "self.alpha * _chosen", "2 * self.alpha * _chosen"),
-        ["arbel/equation-5"],
+        ["arbel/equation-5", "arbel/prop-1", "arbel/prop-5"],
     ),
     (
         "convex damping without the factor 1 - rho",
@@ -407,7 +407,14 @@ FAULTS = [
     (
         "Gram matrix five percent too large",
         ("networks.shallow.tangent:ShallowTangent._gram", "outer *= self.scale**2", "outer *= 1.05 * self.scale**2"),
-        ["cai/equation-21", "cai/lemma-2c", "cai/lemma-3"],
+        [
+            "arbel/equation-16",
+            "arbel/lemma-2",
+            "arbel/lemma-3",
+            "cai/equation-21",
+            "cai/lemma-2c",
+            "cai/lemma-3",
+        ],
     ),
     (
         "weights at the start five percent too large",
@@ -426,12 +433,12 @@ FAULTS = [
     (
         "products with the Jacobian's transpose five percent too large",
         ("networks.shallow.tangent:ShallowTangent.vjp", "* self.scale", "* self.scale * 1.05"),
-        ["cai/equation-35", "cai/lemma-4b", "cai/lemma-5"],
+        ["arbel/equation-15", "arbel/prop-4", "cai/equation-35", "cai/lemma-4b", "cai/lemma-5"],
     ),
     (
         "second derivative ten percent too large",
         ("networks.shallow.tangent:ShallowTangent.second", "* self.scale", "* self.scale * 1.1"),
-        ["cai/theorem-1-limit"],
+        ["arbel/equation-17", "cai/theorem-1-limit"],
     ),
     # chapter 3.2
     (
@@ -548,6 +555,80 @@ FAULTS = [
         "errors at the start in place of the end",
         ("studies.images.results:errors", "[:, epoch,", "[:, 0,"),
         ["cai/group-normalization"],
+    ),
+    # chapter 4.1
+    (
+        "neurons drawn in fours",
+        (
+            "networks.shallow.spec:Shallow.init",
+            "theta = np.hstack([c, self.weight_std * rng.standard_normal((drawn, p - 1))])",
+            "theta = np.hstack([c, self.weight_std * rng.standard_normal((drawn, p - 1))])[np.arange(drawn) // 4]",
+        ),
+        ["arbel/assumption-a", "arbel/blow-up-frequency"],
+    ),
+    (
+        "an undamped step two percent too short",
+        ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 0.98 * at.vjp(-z"),
+        [
+            "arbel/lemma-5",
+            "arbel/prop-6",
+            "arbel/prop-8",
+            "arbel/prop-9",
+            "arbel/remark-1",
+            "arbel/remark-1-bounded",
+            "arbel/remark-1-one-sample",
+            "arbel/undamped-hessian",
+            "arbel/undamped-rate",
+        ],
+    ),
+    (
+        "features two percent too large",
+        ("features:features", "@ at.theta[:, 1:].T) * at.scale", "@ at.theta[:, 1:].T) * at.scale * 1.02"),
+        ["arbel/prop-2"],
+    ),
+    (
+        "cross terms lost in C_R",
+        (
+            "theory.jacobian_ball:jacobian_change",
+            "[[0.0, s1 * a], [s1 * np.sqrt(lengths.sum()), largest",
+            "[[0.0, 0.0], [0.0, largest",
+        ),
+        ["arbel/prop-3", "arbel/prop-3-ours"],
+    ),
+    (
+        "output weights lost in a point's C_R",
+        ("theory.jacobian_ball:jacobian_change", "ds[:, j], c * d2s[:, j]", "ds[:, j], 0 * d2s[:, j]"),
+        ["arbel/remark-2"],
+    ),
+    (
+        "a ridge in the refit",
+        ("features:refit", "(used + ridge / used)", "(used + 1e-9 / used)"),
+        ["arbel/fine-tuning"],
+    ),
+    # chapter 4.1, measured
+    (
+        "a point's C_R a tenth too small",
+        (
+            "theory.jacobian_ball:jacobian_change",
+            "at.scale * np.sqrt(np.linalg.eigvalsh(squares)",
+            "0.9 * at.scale * np.sqrt(np.linalg.eigvalsh(squares)",
+        ),
+        ["arbel/equation-21", "arbel/prop-7"],
+    ),
+    (
+        "radius lost in C_R",
+        ("theory.jacobian_ball:jacobian_change", "np.abs(c).max() + positive", "np.abs(c).max() + 0 * positive"),
+        ["arbel/remark-2-ours"],
+    ),
+    (
+        "projections of velocities a tenth too short",
+        ("geometry.space:TangentSpace.horizontal", "(self.V @ (", "0.9 * (self.V @ ("),
+        ["arbel/lemma-1"],
+    ),
+    (
+        "cross kernel without its output weights",
+        ("networks.shallow.tangent:ShallowTangent.cross", "outer *= self.outer", "outer *= 0"),
+        ["arbel/lemma-4"],
     ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
