@@ -1,0 +1,123 @@
+"""The points of the studies, in the order in which they are run."""
+
+from __future__ import annotations
+
+SEEDS = (1, 2, 3, 4, 5)  # of the teacher, the samples and the start
+M, N = 5000, 500  # neurons and samples of the paper
+
+RATES = (0.1, 0.3, 1.0, 3.0)  # of gradient descent, in units of m: the last one is too large
+STEPS = (10.0, 30.0, 100.0, 300.0)  # of Gauss-Newton: below 2 n all are stable without damping
+FLOORS = (1e-7, 1e-12)
+
+SCALES = (1e-3, 1e-2, 1e-1, 1.0)
+PRODUCTS = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def random_features() -> list[dict]:
+    """The starts of all seeds."""
+    return [{"method": "random-features", "seed": seed} for seed in SEEDS]
+
+
+def newton(alpha: float, seed: int, **more) -> dict:
+    """A run of Gauss-Newton."""
+    return {"method": "gauss-newton", "alpha": alpha, "seed": seed, **more}
+
+
+def gradient(alpha: float, seed: int, **more) -> dict:
+    """A run of gradient descent."""
+    return {"method": "gradient-descent", "alpha": alpha, "seed": seed, **more}
+
+
+def step_points() -> list[dict]:
+    """Step against floor, from s = 1e-3 and output weights of zero.
+
+    Steps from 10 to the tolerance, for two floors, the step 100 for two more, five seeds; the first 300 steps with step
+    1, five seeds; 1000 steps of gradient descent, three seeds; steps 3 and 1 to the tolerance, for one floor.
+    """
+    large = [
+        newton(alpha, seed, floor=floor)
+        for seed in SEEDS
+        for alpha in STEPS
+        for floor in ((1e-5, 1e-7, 1e-9, 1e-12) if alpha == 100 else FLOORS)
+    ]
+    early = [newton(1.0, seed, floor=floor, cap=300) for seed in SEEDS for floor in FLOORS]
+    descent = [gradient(rate * M, seed, cap=1000) for seed in SEEDS[:3] for rate in RATES]
+    return [
+        *random_features(),
+        *large,
+        *early,
+        *descent,
+        *(newton(3.0, seed, floor=1e-7) for seed in SEEDS),
+        *(newton(1.0, seed, floor=1e-7) for seed in SEEDS[:2]),
+    ]
+
+
+def whole_step_points() -> list[dict]:
+    """What `step_points` leaves out: step 1 to the tolerance for all seeds and both floors, and smaller steps, capped.
+
+    About nine hours on two cores.
+    """
+    return [
+        *(newton(1.0, seed, floor=floor) for seed in SEEDS for floor in FLOORS),
+        *(newton(3.0, seed, floor=1e-12) for seed in SEEDS),
+        *(newton(0.1, seed, floor=floor, cap=30_000) for seed in SEEDS for floor in FLOORS),
+        *(newton(0.01, 1, floor=1e-7, cap=100_000),),
+        *(gradient(rate * M, seed, cap=10_000) for seed in SEEDS for rate in RATES),
+    ]
+
+
+def collapse_points() -> list[dict]:
+    """Output weights c and -c with c s fixed, for several s: no floor, step 0.3 n.
+
+    Gradient descent beside it with the step m / (2 (c^2 + s^2)), 1000 steps, three seeds.
+    """
+    starts = [{"method": "random-features", "c": 1.0, "seed": seed} for seed in SEEDS]
+    flow = [
+        newton(0.3 * N, seed, s=s, c=round(product / s, 9), floor=1e-13)
+        for seed in SEEDS
+        for product in PRODUCTS
+        for s in SCALES
+    ]
+    descent = [
+        gradient(float(f"{0.5 * M / (c**2 + s**2):.4g}"), seed, s=s, c=c, cap=1000)
+        for seed in SEEDS[:3]
+        for product in PRODUCTS[::2]
+        for s in (1e-3, 1e-1)
+        for c in [round(product / s, 9)]
+    ]
+    return starts + flow + descent
+
+
+def scale_points() -> list[dict]:
+    """Test error over s, ReLU and SiLU, from output weights of zero, with steps to choose from.
+
+    About six hours on two cores.
+    """
+    scales = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+    return [
+        point
+        for seed in SEEDS
+        for act in ("relu", "silu")
+        for s in scales
+        for point in (
+            {"method": "random-features", "seed": seed, "s": s, "act": act},
+            *(newton(alpha, seed, s=s, act=act) for alpha in (10.0, 100.0)),
+            *(gradient(rate * M / max(1.0, s**2), seed, s=s, act=act, cap=3000) for rate in (0.1, 0.3, 1.0)),
+        )
+    ]
+
+
+def samples_points() -> list[dict]:
+    """Test error over n, with Gauss-Newton's step n / 5. About five hours on two cores."""
+    return [
+        point
+        for seed in SEEDS
+        for act in ("relu", "silu")
+        for s in (1e-3, 1.0)
+        for n in (100, 200, 350, 500, 700, 1000, 1500)
+        for point in (
+            {"method": "random-features", "seed": seed, "s": s, "act": act, "n": n},
+            newton(n / 5, seed, s=s, act=act, n=n),
+            gradient(0.5 * M, seed, s=s, act=act, n=n, cap=3000),
+        )
+    ]
