@@ -33,11 +33,13 @@ from .grids import (
 )
 from .methods import Pass, gauss_newton, gradient_descent, one_pass
 from .problems import PAPER, Problem, problem, setting, start
+from .results import FOLDER, after, curves, last, records, runs
 from .run import COLUMNS, RECORDED, State, advance, measured, steps
 
 __all__ = [
     "COLUMNS",
     "FLOORS",
+    "FOLDER",
     "PAPER",
     "PRODUCTS",
     "Pass",
@@ -50,11 +52,16 @@ __all__ = [
     "STUDIES",
     "State",
     "advance",
+    "after",
+    "curves",
     "gauss_newton",
     "gradient_descent",
+    "last",
     "measured",
     "one_pass",
     "problem",
+    "records",
+    "runs",
     "setting",
     "start",
     "steps",

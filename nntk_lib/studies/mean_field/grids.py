@@ -31,24 +31,24 @@ def gradient(alpha: float, seed: int, **more) -> dict:
 def step_points() -> list[dict]:
     """Step against floor, from s = 1e-3 and output weights of zero.
 
-    Steps from 10 to the tolerance, for two floors, the step 100 for two more, five seeds; the first 300 steps with step
-    1, five seeds; 1000 steps of gradient descent, three seeds; steps 3 and 1 to the tolerance, for one floor.
+    Steps from 10 to the tolerance, for two floors, the step 100 for two more; the first 300 steps with step 1, and the
+    first 30 for the small floor; five seeds. Three seeds of gradient descent, 1000 steps. Then steps 3 and 1 to the
+    tolerance, for one floor.
     """
-    large = [
-        newton(alpha, seed, floor=floor)
-        for seed in SEEDS
-        for alpha in STEPS
-        for floor in ((1e-5, 1e-7, 1e-9, 1e-12) if alpha == 100 else FLOORS)
+    grid = lambda alphas, floors, **more: [
+        newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS
     ]
-    early = [newton(1.0, seed, floor=floor, cap=300) for seed in SEEDS for floor in FLOORS]
-    descent = [gradient(rate * M, seed, cap=1000) for seed in SEEDS[:3] for rate in RATES]
     return [
         *random_features(),
-        *large,
-        *early,
-        *descent,
-        *(newton(3.0, seed, floor=1e-7) for seed in SEEDS),
-        *(newton(1.0, seed, floor=1e-7) for seed in SEEDS[:2]),
+        *grid((100.0,), FLOORS),
+        *grid((1.0,), FLOORS[:1], cap=300),
+        *grid((10.0,), FLOORS),
+        *grid((100.0,), (1e-5, 1e-9)),
+        *grid((30.0, 300.0), FLOORS),
+        *grid((1.0,), FLOORS[1:], cap=30),
+        *(gradient(rate * M, seed, cap=1000) for seed in SEEDS[:3] for rate in RATES),
+        *grid((3.0,), FLOORS[:1]),
+        *grid((1.0,), FLOORS[:1])[:2],
     ]
 
 
