@@ -12,7 +12,7 @@ from ...data import Data, teacher_student
 from ...exceptions import Array, ParameterError
 from ...networks.activations import silu
 
-#: What a point does not say: the paper's sizes, and its start with output weights of zero.
+# What a point does not say: the paper's sizes, and its start with output weights of zero.
 PAPER = {
     "n": 500,  # samples
     "m": 5000,  # neurons

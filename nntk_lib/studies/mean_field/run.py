@@ -12,13 +12,13 @@ from ...linalg.streaming import ENTRIES, pieces
 from .methods import gauss_newton, gradient_descent, one_pass
 from .problems import Problem, problem, setting, start
 
-#: What a row of a run's curves has.
+# What a row of a run's curves has.
 COLUMNS = ("step", "train", "valid", "test", "refit_valid", "refit_test", "wcd", "c", "w", "smallest")
-#: The steps after which it is taken; also at the end. The start is that of "random-features".
+# The steps after which it is taken; also at the end. The start is that of "random-features".
 RECORDED = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
-#: Steps between two states of an unfinished run.
+# Steps between two states of an unfinished run.
 CHUNK = 50
-#: A run whose loss has grown by this factor is lost.
+# A run whose loss has grown by this factor is lost.
 LOST = 1e3
 
 
