@@ -138,6 +138,19 @@ def test_a_lost_run_says_so():
     assert result["end"] == "lost" and result["steps"] < 100
 
 
+def test_runs_are_found_by_what_they_say():
+    found = mean_field.runs("mean-field-step", method="gauss-newton", alpha=100.0, floor=1e-7)
+    assert sorted(found) == list(mean_field.SEEDS)
+    end = mean_field.last(found, "train")
+    assert end.shape == (5,) and (end <= 1e-6).all() and (mean_field.after(found, "train", 10_000) == end).all()
+    assert (mean_field.after(found, "train", 3) > mean_field.after(found, "train", 10)).all()
+    with pytest.raises(ValueError, match="after 2 steps"):
+        mean_field.after(found, "train", 2)
+    with pytest.raises(ParameterError, match="two runs of seed 1"):
+        mean_field.runs("mean-field-step", method="gauss-newton", alpha=100.0)
+    assert mean_field.runs("mean-field-nothing") == {}
+
+
 def test_errors_say_what_to_do():
     with pytest.raises(ParameterError, match="has no width"):
         mean_field.setting({"width": 3})

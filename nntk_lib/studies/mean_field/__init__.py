@@ -7,6 +7,8 @@
     mean-field-scale     4.2: the scale of the input weights
     mean-field-samples   4.4: the number of samples
 
+and, for what they leave out, mean-field-step-whole and mean-field-scale-whole. Stored are those with a file.
+
 A student of 5000 neurons in the mean-field scaling fits 500 samples of a teacher of five, with ten inputs and a bias,
 as in the released configuration of Arbel et al. (2023); Gauss-Newton has H = I and the damping max(lambda, floor). A
 run is a point, `PAPER` with what the point says; it ends at a training loss of 1e-6 or at its cap. Of a run are kept,
@@ -25,10 +27,12 @@ from .grids import (
     SCALES,
     SEEDS,
     STEPS,
+    WIDE,
     collapse_points,
     samples_points,
     scale_points,
     step_points,
+    whole_scale_points,
     whole_step_points,
 )
 from .methods import Pass, gauss_newton, gradient_descent, one_pass
@@ -51,6 +55,7 @@ __all__ = [
     "STEPS",
     "STUDIES",
     "State",
+    "WIDE",
     "advance",
     "after",
     "curves",
@@ -68,8 +73,9 @@ __all__ = [
 ]
 
 STEP = Study("mean-field-step", step_points(), advance)
-WHOLE = Study("mean-field-step-whole", whole_step_points(), advance)
+WHOLE_STEP = Study("mean-field-step-whole", whole_step_points(), advance)
 COLLAPSE = Study("mean-field-collapse", collapse_points(), advance)
 SCALE = Study("mean-field-scale", scale_points(), advance)
+WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 SAMPLES = Study("mean-field-samples", samples_points(), advance)
-STUDIES = (STEP, WHOLE, COLLAPSE, SCALE, SAMPLES)
+STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES)
