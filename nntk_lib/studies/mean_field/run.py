@@ -95,8 +95,8 @@ def advance(point: dict, state: State | None) -> tuple[State, dict | None]:
     Parameters
     ----------
     point : dict
-        Its method, "gauss-newton", "gradient-descent" or "random-features", which is the start with its output weights
-        fitted; alpha; seed; and what differs from `PAPER`.
+        Its method, "gauss-newton", "gradient-descent" or "random-features"; alpha; seed; and what differs from `PAPER`.
+        Random features are the start: their losses are the row's refit_valid and refit_test.
     state : State or None
 
     Returns
