@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..caching import cached_property
 from ..exceptions import Array, ParameterError, flag, one_of, positive
+from ..linalg.caching import cached_property
 from .base import Step
 
 if TYPE_CHECKING:  # for readers and type checkers only

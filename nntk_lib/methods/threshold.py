@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..caching import cached_property
 from ..exceptions import Array, NonFiniteError, NotPositiveDefiniteError, ParameterError, one_of, positive
+from ..linalg.caching import cached_property
 from ..linalg.structured import Reduction
 from ..losses import Square
 from ..networks.base import Tangent, tangent

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..caching import cached_property
 from ..exceptions import Array, ParameterError, ShapeError, finite_array, flag, generator, integer, one_of, positive
+from ..linalg.caching import cached_property
 from ..linalg.streaming import MEMORY
 from .activations import Activation, get_activation
 from .deep_tangent import DeepTangent

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..caching import cached_property
 from ..exceptions import Array, ParameterError, shaped_like
+from ..linalg.caching import cached_property
 from ..linalg.rank_update import symmetric
 from ..linalg.streaming import MEMORY, pieces
 

@@ -16,8 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...caching import cached_property
 from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, one_of, real_array, shaped_like
+from ...linalg.caching import cached_property
 from ...linalg.streaming import MEMORY, pieces
 from .chain import Layer
 from .gram import FORMS

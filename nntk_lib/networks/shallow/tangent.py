@@ -21,8 +21,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ...caching import cached_property
 from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, real_array, shaped_like
+from ...linalg.caching import cached_property
 from ...linalg.rank_update import rank_update, symmetric
 from ...linalg.streaming import parallel, total
 from ...linalg.structured import BlockDiagPlusLowRank
