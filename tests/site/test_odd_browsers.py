@@ -36,8 +36,7 @@ def test_without_storage_everything_works(open_page, site, storage):
         page.keyboard.press("Control+k")
         assert page.locator("#pst-search-dialog input").is_visible()
         page.goto(f"{site}/search.html?q=Hessian")
-        page.locator("ul.search li").first.wait_for()
-        assert page.locator("ul.search li").count() > 5
+        page.locator("ul.search li").nth(5).wait_for()
 
 
 def test_in_a_sandboxed_frame(open_page, site):
@@ -52,9 +51,7 @@ def test_in_a_sandboxed_frame(open_page, site):
             }""",
             f"{site}/search.html?q=Hessian",
         )
-        results = page.frame_locator("iframe").locator("ul.search li")
-        results.first.wait_for()
-        assert results.count() > 5
+        page.frame_locator("iframe").locator("ul.search li").nth(5).wait_for()
 
 
 def test_excerpts_are_text(open_page, site):
@@ -89,7 +86,7 @@ def test_the_page_one_is_on(open_page):
         assert entry.evaluate("e => getComputedStyle(e).borderInlineStartWidth") == "3px"
 
 
-@pytest.mark.parametrize("name", [CHAPTER, "book/2-newton/02-exact-step", "book/appendix/library-methods"])
+@pytest.mark.parametrize("name", [CHAPTER, "book/2-newton/02-exact-step"])
 def test_text_spacing_on_a_small_screen(open_page, name):
     """WCAG's spacing at 320 px: nothing scrolls sideways but what does so by itself."""
     with open_page(name) as page:

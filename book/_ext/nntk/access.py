@@ -30,7 +30,7 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
         for summary in soup.find_all("summary"):
             entry = summary.find_parent("li").find("a")
             summary["aria-label"] = f"Pages of {entry.get_text(strip=True)}"
-        for entry in soup.select("li.active > a"):
+        for entry in soup.select("li.active > a.current"):
             entry["aria-current"] = "page"
         return soup
 
