@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..exceptions import Array
+from ..exceptions import Array, ParameterError, ShapeError, finite_array, instance, positive
 from ..networks.activations import Activation
 from .quadrature import EPS, FEW, HermiteSeries, trapezoid
 
@@ -137,7 +137,20 @@ def dual_activation(act: Activation, q1: Array, q2: Array, theta: Array, tol: fl
     -------
     values, errors : ndarray, shape (2, q, n)
         The second array estimates the absolute error (bounds it, for the Hermite expansion).
+
+    Raises
+    ------
+    ParameterError
+        If `act` is no activation, a variance is negative, or `tol` is not positive.
+    ShapeError, DataTypeError, NonFiniteError
+        If an array is not of its shape, or not of finite real numbers.
     """
+    instance("act", act, Activation, "tanh of nntk_lib.networks"), positive("tol", tol)
+    q1, q2, theta = finite_array("q1", q1, 1), finite_array("q2", q2, 1), finite_array("theta", theta, 2)
+    if theta.shape != (len(q1), len(q2)):
+        raise ShapeError(f"theta has shape {theta.shape}, expected ({len(q1)}, {len(q2)}): an angle for every pair.")
+    if min(q1.min(), q2.min()) < 0:
+        raise ParameterError(f"q1 and q2 are variances, and one is {min(q1.min(), q2.min()):g}. Give squares.")
     values, errors = np.empty((2, *theta.shape)), np.empty((2, *theta.shape))
     for (i, j), *part in dual_tiles(act, q1, q2, lambda key: np.cos(theta[key]), lambda key: theta[key], tol):
         values[:, i, j], errors[:, i, j] = part

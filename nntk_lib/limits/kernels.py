@@ -25,6 +25,7 @@ from ..exceptions import (
     ShapeError,
     SingularKernelError,
     collinear_pairs,
+    finite_array,
     flag,
     kernel_matrix,
     positive,
@@ -73,7 +74,17 @@ def _angles(U: Array, V: Array, key: Key) -> Array:
 
 
 def angles(Xq: Array, X: Array) -> Array:
-    """Angles between the rows of two arrays, shape (q, n), accurate also when they are tiny (Kahan's formula)."""
+    """Angles between the rows of two arrays, shape (q, n), accurate also when they are tiny (Kahan's formula).
+
+    Raises
+    ------
+    ShapeError
+        If the arrays have not two axes, and equally many columns.
+    DataTypeError, NonFiniteError
+    """
+    Xq, X = finite_array("Xq", Xq, 2), finite_array("X", X, 2)
+    if Xq.shape[1] != X.shape[1]:
+        raise ShapeError(f"Xq has {Xq.shape[1]} columns, but X has {X.shape[1]}. They must agree.")
     U, V = _unit(Xq), _unit(X)
     out = np.empty((len(U), len(V)))
     for key in tiles(len(U), len(V)):

@@ -101,11 +101,9 @@ def require_problem(at: Tangent, loss: Loss) -> None:
 def moves(step: Step, theta: Array) -> Array:
     """The delta of a step, of the shape of theta."""
     delta = having("the direction's result", step, ("delta", "slope"), "Step(name, delta, slope)").delta
-    return (
-        delta
-        if isinstance(delta, np.ndarray) and delta.shape == theta.shape
-        else shaped_like("delta", delta, theta, "theta")
-    )
+    if isinstance(delta, np.ndarray) and delta.shape == theta.shape:
+        return delta
+    return shaped_like("delta", delta, theta, "theta")
 
 
 class Direction(Protocol):

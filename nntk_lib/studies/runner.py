@@ -37,6 +37,7 @@ from ..exceptions import NNTKError, ParameterError
 from ..linalg.streaming import one_thread
 
 WAIT = 60  # seconds for the first worker of a cluster
+FOLDER = Path(__file__).parent  # of the stored results
 VERSIONS = ("nntk-lib", "numpy", "scipy", "scikit-learn")
 
 
@@ -254,7 +255,7 @@ def cpu() -> str:
 
 def commit() -> str:
     """Of the library's repository, with a plus if files are changed; empty outside one."""
-    ask = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
+    ask = ["git", "-C", str(FOLDER), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
     try:
         return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..exceptions import ParameterError, positive
-from ..networks.shallow.spec import Shallow
+from ..networks.shallow.spec import Shallow, shallow
 
 
 def jacobian_change(net: Shallow, theta: ArrayLike, X: ArrayLike, radius: float | None = None) -> float:
@@ -55,7 +55,7 @@ def jacobian_change(net: Shallow, theta: ArrayLike, X: ArrayLike, radius: float 
     >>> exact <= jacobian_change(net, theta, X, radius=0.0)
     True
     """
-    if net.trains != "both":
+    if shallow(net).trains != "both":
         raise ParameterError(f"trains = {net.trains!r}: the constant is for networks of which both layers train.")
     at = net.at(theta, X)
     c, x = at.theta[:, 0], at.inputs

@@ -42,9 +42,8 @@ ARRAYS = "X Xq theta y A K rows g0 r v w a W teacher weights f u times lam start
 ARRAYS += " amplitudes gammas dampings widths_list blocks factor z blocks_a hits trials"
 COUNTS = "m d n width steps epochs segments starts pool size outputs count q seed memory limit rng times_count task"
 NUMBERS = "gamma alpha eta beta weight_std noise rtol atol tol ridge cut level scale tau floor low high up down rho"
-NUMBERS += (
-    " momentum rate b1 b2 eps damping decay c c_max bound_residual slope by shift largest clip threshold below above"
-)
+NUMBERS += " momentum rate b1 b2 eps damping decay c c_max bound_residual slope by shift largest clip threshold below"
+NUMBERS += " above radius"
 FLAGS = "bias chord return_error progress nesterov adaptive affine normalize_inputs definite"
 WORDS = "method metric side route_word indefinite precision order kernel reduction part head trains outputs_law form"
 FUNCTIONS = "stop accept event link"
@@ -65,7 +64,7 @@ KINDS = {
 }
 #: None is what these are if they are not given.
 OPTIONAL = set(
-    "Xq A rows g0 amplitudes memory stop accept event link batches record previous rho lam task clip".split()
+    "Xq A rows g0 amplitudes memory stop accept event link batches record previous rho lam task clip radius".split()
 )
 #: Also right: a number less than 0, an infinite one, a real number of classes, every array of classes, one number
 SIGNED, INFINITE = {"shift", "by"}, {"below"}
@@ -194,6 +193,7 @@ def calls():
     call(at.blocks, a=Y)
     call(at.curvature_blocks, a=Y)
     call(image_at.gram, form="auto")
+    call(networks.curvature_level, at=at, a=Y)
     call(curvature_constant, net=NET, X=X, c_max=1.0, right={"X wrong width"})
     call(jacobian_constant, net=NET, X=X, c_max=1.0, right={"X wrong width"})
     # verbs
@@ -304,6 +304,16 @@ def calls():
     # limits
     call(limits.limit_ntk, net=NET, X=X, Xq=XQ, return_error=True)
     call(limits.deep_limit_ntk, net=DEEP, X=X, Xq=XQ)
+    call(limits.angles, Xq=XQ, X=X)
+    call(
+        limits.dual_activation,
+        act=networks.tanh,
+        q1=np.ones(3),
+        q2=np.full(N, 2.0),
+        theta=limits.angles(XQ, X),
+        tol=1e-14,
+        kinds={"q1": "array", "q2": "array"},
+    )
     call(limits.nntk, A=KERNEL, gamma=0.1)
     call(limits.eigenmodes, A=KERNEL)
     call(limits.max_alpha, A=KERNEL, gamma=0.1)
@@ -348,6 +358,7 @@ def calls():
         right={"X wrong width"},
     )
     call(theory.certify, **FIT, gamma=20.0)
+    call(theory.jacobian_change, **POINT, radius=0.5)
     call(
         theory.path_error,
         **FIT,
@@ -456,8 +467,13 @@ def one_count_wrong(right):
     return {key: [*right[:-1], value] for key, value in WRONG["count"].items()} | {"empty": [], "'x'": "x"}
 
 
+@cache
 def tried(name):
-    """(argument, what is wrong with it, what came) for every misuse of one call."""
+    """(argument, what is wrong with it, what came) for every misuse of one call; each is tried once."""
+    return list(_tried(name))
+
+
+def _tried(name):
     function, arguments, kinds, right = calls()[name]
     for argument, value in arguments.items():
         kind = kinds.get(argument) or KINDS.get(argument)
@@ -477,6 +493,23 @@ def tried(name):
                     yield argument, what, ""
                 except Exception as error:
                     yield argument, what, f"{type(error).__name__}: {error}"[:100]
+
+
+ROOMS = (nn, data, geometry, limits, losses, methods, networks, theory)
+#: Made by the library, not by its users: what a call gives; and what a class has to have.
+GIVEN = "APriori Best Certificate LimitPath Modes Path PathError PhaseDiagram Rate Step NNTKError"
+GIVEN += " Blocks Damping Direction Filter Loss Network Tangent"
+#: The algebra of a factor R, which a loss gave; it asks for shapes only.
+GIVEN += " sandwich times transposed"
+
+
+def test_the_whole_public_face_is_misused():
+    called = set()
+    for function, *_ in calls().values():
+        function = function.func if isinstance(function, partial) else function
+        called |= {function.__name__, type(getattr(function, "__self__", None)).__name__}
+    public = {name for room in ROOMS for name in room.__all__ if callable(getattr(room, name))}
+    assert public - called == set(GIVEN.split())
 
 
 @pytest.mark.parametrize("name", calls())

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from ...exceptions import Array, finite, positive
 from ...linalg.streaming import parallel, sliced
 from ...linalg.structured import BlockDiagPlusLowRank
+from ..base import require_tangent
 from .spec import Shallow, preactivations, shallow
 
 
@@ -164,6 +165,15 @@ def curvature_level(at, a: ArrayLike) -> float:
     at : ShallowTangent
     a : ndarray, shape (n,)
         Gradient of the loss with respect to the outputs, r / n for the mean square.
+
+    Raises
+    ------
+    ParameterError
+        If `at` is not the tangent of a network with one hidden layer.
+    ShapeError, DataTypeError, NonFiniteError
+        If `a` is not of this shape, or not of finite real numbers.
     """
+    shallow(require_tangent(at).net)
+    a = at._weights("a", a)
     constant = curvature_constant(at.net, at.X, float(np.abs(at.theta[:, 0]).max()))
     return float(at.kernel_scale * at.scale * constant * np.sqrt(len(at.X)) * np.linalg.norm(a))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
 from ...exceptions import Array
-from ..runner import key, read
+from ..runner import FOLDER, key, read
 from .cost import same_work, work
 from .methods import NAMES, applies, grid
 
 SEEDS = (1, 2, 3, 4, 5)
-FOLDER = Path(__file__).parent.parent
 CURVES = ("train", "test")
 T_95 = {2: 12.706, 3: 4.303, 5: 2.776}  # Student's law, 97.5 %
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from ...exceptions import Array, ParameterError
-from ..runner import read
+from ..runner import FOLDER, read
 from .problems import setting
 from .run import COLUMNS
-
-FOLDER = Path(__file__).parent.parent
 
 
 @lru_cache(8)
@@ -67,13 +64,18 @@ def last(found: dict[int, dict], column: str) -> Array:
 def after(found: dict[int, dict], column: str, step: int) -> Array:
     """A column after a number of steps, in the order of the seeds, shape (seeds,).
 
-    A run that had ended before then counts with its end. For a step at which nothing was recorded it is a ValueError.
+    A run that had ended before then counts with its end.
+
+    Raises
+    ------
+    ParameterError
+        If nothing was recorded after that many steps.
     """
     values = []
     for seed in sorted(found):
         of = curves(found[seed])
         at = np.flatnonzero(of["step"] == step)
         if not len(at) and not of["step"][-1] < step:
-            raise ValueError(f"Nothing was recorded after {step} steps; see RECORDED.")
+            raise ParameterError(f"Nothing was recorded after {step} steps; see RECORDED.")
         values.append(of[column][at[0] if len(at) else -1])
     return np.array(values)
