@@ -6,6 +6,7 @@
     mean-field-collapse  4.2: only the product of the two layers' scales
     mean-field-scale     4.2: the scale of the input weights
     mean-field-samples   4.4: the number of samples
+    mean-field-digits    4.4: ten outputs, handwritten digits
 
 and, for what they leave out, mean-field-step-whole, mean-field-scale-whole and mean-field-samples-whole. Stored are
 those with a file.
@@ -21,6 +22,7 @@ squares of both layers; and the smallest eigenvalue of the Gram matrix.
 from __future__ import annotations
 
 from ..runner import Study
+from .digits import STUDY as DIGITS_STUDY
 from .grids import (
     FLOORS,
     PRODUCTS,
@@ -81,4 +83,4 @@ SCALE = Study("mean-field-scale", scale_points(), advance)
 WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 SAMPLES = Study("mean-field-samples", samples_points(), advance)
 WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
-STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES, WHOLE_SAMPLES)
+STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)
