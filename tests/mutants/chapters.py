@@ -642,7 +642,7 @@ FAULTS = [
         ["arbel/equation-9"],
     ),
     (
-        "ends of runs read at their first row",
+        "mean-field runs read at their first row",
         ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
         ["arbel/figure-1-left", "arbel/scale-collapse"],
     ),
