@@ -630,5 +630,55 @@ FAULTS = [
         ("networks.shallow.tangent:ShallowTangent.cross", "outer *= self.outer", "outer *= 0"),
         ["arbel/lemma-4"],
     ),
+    # chapter 4.2
+    (
+        "a refit a tenth too small",
+        ("features:refit", "V = right[:, :rank] @", "V = 0.9 * right[:, :rank] @"),
+        ["arbel/equation-8"],
+    ),
+    (
+        "neurons weighted by their norms",
+        ("features:weighted_cosine_distance", "p = (norms / norms.max()) ** 2", "p = norms / norms.max()"),
+        ["arbel/equation-9"],
+    ),
+    (
+        "mean-field runs read at their first row",
+        ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
+        ["arbel/figure-1-left", "arbel/scale-collapse"],
+    ),
+    (
+        "hidden weights of a study drawn two percent too large",
+        ("studies.mean_field.problems:start", 'W = given["s"] *', 'W = 1.02 * given["s"] *'),
+        ["arbel/scale-first-step"],
+    ),
+    (
+        "curves of a study read backwards",
+        ("studies.mean_field.results:curves", "np.array(column, float)", "np.array(column, float)[::-1]"),
+        ["arbel/figure-4-right", "arbel/wcd-indicator"],
+    ),
+    # chapter 4.2, measured
+    (
+        "a study's Gauss-Newton step a tenth as long",
+        ("studies.mean_field.methods:gauss_newton", "return -alpha * at.vjp", "return -0.1 * alpha * at.vjp"),
+        ["arbel/faster", "arbel/scale-shares"],
+    ),
+    (
+        "trained and refitted outputs exchanged",
+        (
+            "studies.mean_field.run:measured",
+            "np.column_stack([theta[:, 0], new[:, 0]])",
+            "np.column_stack([new[:, 0], theta[:, 0]])",
+        ),
+        ["arbel/figure-3-left", "arbel/figure-3-right"],
+    ),
+    (
+        "neurons of a study drawn in pairs",
+        (
+            "studies.mean_field.problems:start",
+            "np.hstack([np.zeros((m, 1)), W])",
+            "np.hstack([np.zeros((m, 1)), W[np.arange(m) // 2]])",
+        ),
+        ["arbel/figure-4-left"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
