@@ -603,7 +603,7 @@ FAULTS = [
     (
         "a ridge in the refit",
         ("features:refit", "(used + ridge / used)", "(used + 1e-9 / used)"),
-        ["arbel/fine-tuning"],
+        ["arbel/fine-tuning", "arbel/growing-step", "arbel/refit"],
     ),
     # chapter 4.1, measured
     (
@@ -679,6 +679,22 @@ FAULTS = [
             "np.hstack([np.zeros((m, 1)), W[np.arange(m) // 2]])",
         ),
         ["arbel/figure-4-left"],
+    ),
+    # chapter 4.3
+    (
+        "mean-field runs read at their first row",
+        ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
+        ["arbel/damping-floor", "arbel/figure-1-right", "arbel/figure-2-right", "arbel/small-step-final"],
+    ),
+    (
+        "mean-field runs read at their end, whatever the step",
+        ("studies.mean_field.results:after", "at[0] if len(at) else -1", "-1"),
+        ["arbel/features-per-step", "arbel/figure-2-left", "arbel/stopping-rule"],
+    ),
+    (
+        "the floor of the damping lost",
+        ("methods.damping:Smallest.__call__", "0.0, self.floor)", "0.0, 0.0)"),
+        ["arbel/figure-6", "arbel/figure-7", "arbel/size-and-shape", "arbel/step-units"],
     ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
