@@ -642,9 +642,16 @@ FAULTS = [
         ["arbel/equation-9"],
     ),
     (
-        "ends of runs read at their first row",
+        "mean-field runs read at their first row",
         ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
-        ["arbel/figure-1-left", "arbel/scale-collapse"],
+        [
+            "arbel/damping-floor",
+            "arbel/figure-1-left",
+            "arbel/figure-1-right",
+            "arbel/figure-2-right",
+            "arbel/scale-collapse",
+            "arbel/small-step-final",
+        ],
     ),
     (
         "hidden weights of a study drawn two percent too large",
@@ -682,14 +689,18 @@ FAULTS = [
     ),
     # chapter 4.3
     (
-        "mean-field runs read at their first row",
-        ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
-        ["arbel/damping-floor", "arbel/figure-1-right", "arbel/figure-2-right", "arbel/small-step-final"],
-    ),
-    (
         "mean-field runs read at their end, whatever the step",
         ("studies.mean_field.results:after", "at[0] if len(at) else -1", "-1"),
         ["arbel/features-per-step", "arbel/figure-2-left", "arbel/stopping-rule"],
+    ),
+    (
+        "refitted and plain losses of a study exchanged",
+        (
+            "studies.mean_field.results:curves",
+            "zip(COLUMNS, columns, strict=True)",
+            "zip([COLUMNS[i] for i in (0, 1, 4, 5, 2, 3, 6, 7, 8, 9)], columns, strict=True)",
+        ),
+        ["arbel/few-steps-refit"],
     ),
     (
         "the floor of the damping lost",
