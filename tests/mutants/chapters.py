@@ -603,7 +603,7 @@ FAULTS = [
     (
         "a ridge in the refit",
         ("features:refit", "(used + ridge / used)", "(used + 1e-9 / used)"),
-        ["arbel/fine-tuning", "arbel/growing-step", "arbel/refit"],
+        ["arbel/fine-tuning", "arbel/refit"],
     ),
     # chapter 4.1, measured
     (
@@ -705,7 +705,17 @@ FAULTS = [
     (
         "the floor of the damping lost",
         ("methods.damping:Smallest.__call__", "0.0, self.floor)", "0.0, 0.0)"),
-        ["arbel/figure-6", "arbel/figure-7", "arbel/size-and-shape", "arbel/step-units"],
+        ["arbel/step-units"],
+    ),
+    (
+        "derivative of ReLU lost",
+        ("networks.activations:_relu", "yield on", "yield 0 * on"),
+        ["arbel/growing-step", "arbel/size-and-shape"],
+    ),
+    (
+        "derivative of SiLU lost",
+        ("networks.activations:_SiLU.__call__", "yield g + z * dg", "yield 0 * g"),
+        ["arbel/figure-6", "arbel/figure-7"],
     ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
