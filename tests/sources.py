@@ -28,12 +28,19 @@ WEIGHTS: dict[str, dict[str, int]] = {}  # page -> bytes by kind, filled by test
 SET_UP = """\
 # Where the library is missing (in the browser, on Colab) this fetches it; elsewhere it does nothing.
 import sys
+from importlib import invalidate_caches
 from importlib.util import find_spec
 
 if sys.platform == "emscripten":
     %pip install -q nntk-lib
 elif find_spec("nntk_lib") is None:
-    %pip install -q git+{address}""".format(address=CONFIG["repository"]["url"])
+    %pip install -q {address}/archive/main.zip
+invalidate_caches()
+if find_spec("nntk_lib") is None:
+    raise ImportError(
+        "The library nntk_lib could not be fetched: pip says why above. With a network, run this cell again; "
+        "without one, take the book's repository along, and run pip install -r requirements.txt in it."
+    )""".replace("{address}", CONFIG["repository"]["url"])
 CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
 
 

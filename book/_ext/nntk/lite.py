@@ -10,7 +10,8 @@ jupyterlite-sphinx builds the site into ``lite/``; this extension prepares what 
 * the settings: one exact release of Pyodide, and a storage of its own for each edition, because a reader's browser
   keeps the notebooks that were once opened, changed or not.
 
-It also makes the links to JupyterLite, and to the zip, relative, so that the site works under any address.
+It also makes the links to JupyterLite, and to the zip, relative, so that the site works under any address; and where
+Pyodide's own address, the one that is not the site's, cannot be reached, a line in JupyterLite says so (``lite.js``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .site import site_address
 FOLDER = "_build/lite"
 PAGE = "lite/lab/index.html"
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/pyodide.js"
+SCRIPT = '<script defer src="../../_static/lite.js"></script>'
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 WHEELS = ("ipywidgets", "jupyterlab-widgets", "comm", "tqdm")  # pure Python, and not part of Pyodide
 PACKAGES = (*WHEELS, "jupyterlite-sphinx", "jupyterlite-core", "jupyterlite-pyodide-kernel", "jupyterlab-myst")
@@ -79,6 +81,7 @@ def build(app, exception) -> None:
     made_of.unlink(missing_ok=True)
     make_wheel(root, root / FOLDER / "pypi")
     jupyterlite_build(app, None)
+    made.write_text(made.read_text(encoding="utf-8").replace("</head>", SCRIPT + "</head>", 1), encoding="utf-8")
     made_of.write_text(digest.hexdigest())
 
 

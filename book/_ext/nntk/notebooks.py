@@ -4,12 +4,17 @@ JupyterLab renders the book's directives (jupyterlab-myst), but it knows one not
 ``{ref}`` or ``{cite:t}`` points to on another page has neither a number nor a place there. Here each becomes a link to
 the published page, with the text that it has in the book. References within a page are left to JupyterLab, which
 numbers each page by itself.
+
+The set-up cell fetches the library of the repository's main branch. On a page it fetches that of the page's own commit,
+so that a notebook that was taken along runs with the library it was written for.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -20,17 +25,30 @@ from .ledger_page import title_of
 from .site import site_address
 
 ROLE = re.compile(r"\{(ref|numref|prf:ref|eq|doc|download|cite:[pt])\}`([^`<]*?)(?:\s*<([^`>]+)>)?`")
+MAIN = "/archive/main.zip"
 BIBLIOGRAPHY = "book/appendix/bibliography"
 
 
 def reader_notebook(app, docname: str) -> str:
     """The text of a page's notebook with its references to other pages resolved."""
     notebook = json.loads(Path(app.env.doc2path(docname)).read_text(encoding="utf-8"))
+    place = f"/archive/{published_commit(app.srcdir) or 'main'}.zip"
     for cell in notebook["cells"]:
+        text = "".join(cell["source"]).replace(MAIN, place)
         if cell["cell_type"] == "markdown":
-            text = ROLE.sub(lambda match: resolved(app, docname, match), "".join(cell["source"]))
-            cell["source"] = text.splitlines(keepends=True)
+            text = ROLE.sub(lambda match: resolved(app, docname, match), text)
+        cell["source"] = text.splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+@lru_cache(1)
+def published_commit(root: str) -> str:
+    """The commit of the sources, if a branch of the remote has it, and nothing otherwise."""
+    try:
+        ask = lambda *words: subprocess.check_output(["git", *words], cwd=root, text=True, stderr=subprocess.DEVNULL)
+        return ask("rev-parse", "HEAD").strip() if ask("branch", "--remotes", "--contains", "HEAD").strip() else ""
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return ""
 
 
 def resolved(app, docname: str, match: re.Match) -> str:

@@ -6,8 +6,10 @@
     mean-field-collapse  4.2: only the product of the two layers' scales
     mean-field-scale     4.2: the scale of the input weights
     mean-field-samples   4.4: the number of samples
+    mean-field-digits    4.4: ten outputs, handwritten digits
 
-and, for what they leave out, mean-field-step-whole and mean-field-scale-whole. Stored are those with a file.
+and, for what they leave out, mean-field-step-whole, mean-field-scale-whole and mean-field-samples-whole. Stored are
+those with a file.
 
 A student of 5000 neurons in the mean-field scaling fits 500 samples of a teacher of five, with ten inputs and a bias,
 as in the released configuration of Arbel et al. (2023); Gauss-Newton has H = I and the damping max(lambda, floor). A
@@ -20,6 +22,7 @@ squares of both layers; and the smallest eigenvalue of the Gram matrix.
 from __future__ import annotations
 
 from ..runner import Study
+from .digits import STUDY as DIGITS_STUDY
 from .grids import (
     FLOORS,
     PRODUCTS,
@@ -32,6 +35,7 @@ from .grids import (
     samples_points,
     scale_points,
     step_points,
+    whole_samples_points,
     whole_scale_points,
     whole_step_points,
 )
@@ -78,4 +82,5 @@ COLLAPSE = Study("mean-field-collapse", collapse_points(), advance)
 SCALE = Study("mean-field-scale", scale_points(), advance)
 WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 SAMPLES = Study("mean-field-samples", samples_points(), advance)
-STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES)
+WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
+STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)

@@ -13,6 +13,8 @@ SCALES = (1e-3, 1e-2, 1e-1, 1.0)
 PRODUCTS = (0.1, 0.3, 1.0, 3.0, 10.0)
 WIDE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # those of the paper
 
+SAMPLES = (100, 200, 350, 500, 700, 1000, 1500)  # as far as the paper goes
+
 
 def random_features() -> list[dict]:
     """The starts of all seeds."""
@@ -111,17 +113,32 @@ def whole_scale_points() -> list[dict]:
     ]
 
 
+def over_samples(seed: int, act: str, s: float, *methods: str) -> list[dict]:
+    """Runs over the number of samples: Gauss-Newton with the step n / 5, gradient descent with m / 2 and 3000 steps."""
+    start = {"seed": seed, "s": s, "act": act}
+    each = {
+        "random-features": lambda n: {"method": "random-features", **start, "n": n},
+        "gauss-newton": lambda n: newton(n / 5, **start, n=n),
+        "gradient-descent": lambda n: gradient(0.5 * M, **start, n=n, cap=3000),
+    }
+    return [each[method](n) for n in SAMPLES for method in methods]
+
+
 def samples_points() -> list[dict]:
-    """Test error over n, with Gauss-Newton's step n / 5. About five hours on two cores."""
+    """Test error over n: random features and Gauss-Newton, two activations and scales; one seed of descent."""
     return [
-        point
-        for seed in SEEDS
-        for act in ("relu", "silu")
-        for s in (1e-3, 1.0)
-        for n in (100, 200, 350, 500, 700, 1000, 1500)
-        for point in (
-            {"method": "random-features", "seed": seed, "s": s, "act": act, "n": n},
-            newton(n / 5, seed, s=s, act=act, n=n),
-            gradient(0.5 * M, seed, s=s, act=act, n=n, cap=3000),
-        )
+        *(
+            point
+            for seed in SEEDS
+            for act in ("relu", "silu")
+            for s in (1e-3, 1.0)
+            for point in over_samples(seed, act, s, "random-features", "gauss-newton")
+        ),
+        *over_samples(1, "relu", 1e-3, "gradient-descent"),
     ]
+
+
+def whole_samples_points() -> list[dict]:
+    """What `samples_points` leaves out: gradient descent elsewhere. About four hours on two cores."""
+    every = [(seed, act, s) for seed in SEEDS for act in ("relu", "silu") for s in (1e-3, 1.0)]
+    return [point for start in every[1:] for point in over_samples(*start, "gradient-descent")]

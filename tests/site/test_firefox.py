@@ -1,0 +1,129 @@
+"""The second engine: explorers, search, keyboard, and pages from a disk, in the Firefox of the machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import pytest
+from firefox import Firefox, program
+from sources import CI, MAIN, PAGES, calls, name_of
+from test_search import QUERIES
+
+pytestmark = pytest.mark.browser
+
+WITH_EXPLORERS = ["book/" + name_of(path) for path in PAGES if calls(path, "explorer")]
+CHAPTER = "book/" + name_of(MAIN[0])
+READY = "() => [...document.querySelectorAll('.nntk-explorer')].every(e => e.dataset.ready === 'true')"
+COUNT = "() => document.querySelectorAll('.nntk-explorer [data-param]').length"
+FOCUS = """k => {
+  const control = document.querySelectorAll('.nntk-explorer [data-param]')[k];
+  control.focus();
+  if (control.options) return control.selectedIndex < control.options.length - 1 ? 'ArrowDown' : 'ArrowUp';
+  return control.value === control.max ? 'Home' : 'End';
+}"""
+SEEN = """k => {
+  const figure = document.querySelectorAll('.nntk-explorer [data-param]')[k].closest('.nntk-explorer');
+  const picture = figure.querySelector('.nntk-picture'), image = picture.querySelector('img');
+  return [image ? image.src : picture.innerHTML, figure.querySelector('.nntk-readout').textContent];
+}"""
+RESULTS = "() => [...document.querySelectorAll('ul.search li > a:first-child')].slice(0, 3).map(e => e.href)"
+FINISHED = "() => document.querySelector('.search-summary')?.innerText"
+MODE = "() => document.documentElement.dataset.mode"
+
+
+def offered() -> bool:
+    """Whether this machine's packages have a Firefox."""
+    if shutil.which("apt-cache") is None:
+        return False
+    said = subprocess.run(["apt-cache", "policy", "firefox-esr"], capture_output=True, text=True).stdout
+    return "Candidate:" in said and "Candidate: (none)" not in said
+
+
+@contextmanager
+def started(folder, **prefs):
+    if program() is None:
+        reason = "NOTHING RAN IN A SECOND ENGINE: no Firefox found; install firefox-esr, or set FIREFOX to its path"
+        pytest.fail(reason, pytrace=False) if CI and offered() else pytest.skip(reason)
+    browser = Firefox(folder, **prefs)
+    try:
+        yield browser
+    finally:
+        browser.close()
+    assert browser.errors == []
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    with started(tmp_path_factory.mktemp("firefox")) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("page", WITH_EXPLORERS)
+def test_every_control_moves_the_picture_by_keys(firefox, site, page):
+    firefox.goto(f"{site}/{page}.html")
+    firefox.wait_for(READY)
+    assert firefox.evaluate(COUNT)
+    for k in range(firefox.evaluate(COUNT)):
+        before = firefox.evaluate(SEEN, k)
+        firefox.press(firefox.evaluate(FOCUS, k))
+        firefox.wait_for(f"(k, old) => ({SEEN})(k)[0] !== old", k, before[0])
+
+
+@pytest.mark.parametrize("query, wanted", QUERIES)
+def test_statements_are_found(firefox, site, query, wanted):
+    firefox.goto(f"{site}/search.html?q={quote(query)}")
+    firefox.wait_for(FINISHED)
+    found = [link.removeprefix(site + "/").replace("?highlight=", "") for link in firefox.evaluate(RESULTS)]
+    assert wanted in found
+
+
+def test_tab_and_enter(firefox, site):
+    """To the button of the theme, which answers, and to the first slider; Ctrl+K opens the search."""
+    firefox.goto(f"{site}/{CHAPTER}.html")
+    firefox.wait_for(READY)
+    reached = {"button": False, "slider": False}
+    for _ in range(300):
+        firefox.press("Tab")
+        if firefox.evaluate("() => document.activeElement.matches('.theme-switch-button')") and not reached["button"]:
+            mode = firefox.evaluate(MODE)
+            firefox.press("Enter")
+            reached["button"] = firefox.evaluate(MODE) != mode
+        if firefox.evaluate("() => document.activeElement.matches('.nntk-explorer input[type=range]')"):
+            reached["slider"] = True
+            break
+    assert all(reached.values()), reached
+    firefox.press("Control", "k")
+    firefox.wait_for("() => document.querySelector('#pst-search-dialog')?.open")
+    firefox.press("Escape")
+
+
+def test_formulas_are_set(firefox, site):
+    firefox.goto(f"{site}/{CHAPTER}.html")
+    firefox.evaluate("() => window.MathJax.startup.promise.then(() => true)")
+    assert firefox.evaluate("() => document.querySelectorAll('mjx-container').length") > 20
+    assert not firefox.evaluate("() => document.querySelectorAll('mjx-merror').length")
+
+
+def test_from_a_disk(firefox, unpacked):
+    """The unpacked zip: explorer, formulas and search."""
+    firefox.goto(f"{unpacked}/{CHAPTER}.html")
+    firefox.wait_for(READY)
+    firefox.evaluate("() => window.MathJax.startup.promise.then(() => true)")
+    before = firefox.evaluate(SEEN, 0)
+    firefox.press(firefox.evaluate(FOCUS, 0))
+    firefox.wait_for(f"(k, old) => ({SEEN})(k)[0] !== old", 0, before[0])
+    firefox.goto(f"{unpacked}/search.html?q=Hessian")
+    firefox.wait_for(FINISHED)
+    assert len(firefox.evaluate(RESULTS)) == 3
+
+
+def test_without_storage(tmp_path, site):
+    with started(tmp_path, dom_storage_enabled=False) as browser:
+        browser.goto(f"{site}/{CHAPTER}.html")
+        browser.wait_for(READY)
+        browser.goto(f"{site}/search.html?q=Hessian")
+        browser.wait_for(FINISHED)
+        assert len(browser.evaluate(RESULTS)) == 3
