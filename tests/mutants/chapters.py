@@ -603,7 +603,7 @@ FAULTS = [
     (
         "a ridge in the refit",
         ("features:refit", "(used + ridge / used)", "(used + 1e-9 / used)"),
-        ["arbel/fine-tuning"],
+        ["arbel/fine-tuning", "arbel/refit"],
     ),
     # chapter 4.1, measured
     (
@@ -644,7 +644,14 @@ FAULTS = [
     (
         "mean-field runs read at their first row",
         ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
-        ["arbel/figure-1-left", "arbel/scale-collapse"],
+        [
+            "arbel/damping-floor",
+            "arbel/figure-1-left",
+            "arbel/figure-1-right",
+            "arbel/figure-2-right",
+            "arbel/scale-collapse",
+            "arbel/small-step-final",
+        ],
     ),
     (
         "hidden weights of a study drawn two percent too large",
@@ -679,6 +686,36 @@ FAULTS = [
             "np.hstack([np.zeros((m, 1)), W[np.arange(m) // 2]])",
         ),
         ["arbel/figure-4-left"],
+    ),
+    # chapter 4.3
+    (
+        "mean-field runs read at their end, whatever the step",
+        ("studies.mean_field.results:after", "at[0] if len(at) else -1", "-1"),
+        ["arbel/features-per-step", "arbel/figure-2-left", "arbel/stopping-rule"],
+    ),
+    (
+        "refitted and plain losses of a study exchanged",
+        (
+            "studies.mean_field.results:curves",
+            "zip(COLUMNS, columns, strict=True)",
+            "zip([COLUMNS[i] for i in (0, 1, 4, 5, 2, 3, 6, 7, 8, 9)], columns, strict=True)",
+        ),
+        ["arbel/few-steps-refit"],
+    ),
+    (
+        "the floor of the damping lost",
+        ("methods.damping:Smallest.__call__", "0.0, self.floor)", "0.0, 0.0)"),
+        ["arbel/step-units"],
+    ),
+    (
+        "derivative of ReLU lost",
+        ("networks.activations:_relu", "yield on", "yield 0 * on"),
+        ["arbel/growing-step", "arbel/size-and-shape"],
+    ),
+    (
+        "derivative of SiLU lost",
+        ("networks.activations:_SiLU.__call__", "yield g + z * dg", "yield 0 * g"),
+        ["arbel/figure-6", "arbel/figure-7"],
     ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
