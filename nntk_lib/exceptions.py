@@ -71,7 +71,8 @@ class NotPositiveDefiniteError(NNTKError):
     Attributes
     ----------
     min_eig : float
-        Smallest eigenvalue of the scaled blocks Dtilde, Riedl et al. (50).
+        Smallest eigenvalue of the scaled blocks Dtilde, Riedl et al. (50); of conjugate gradients, the negative
+        curvature that they met.
     neuron : int or None
         The neuron whose block has it; None if conjugate gradients met the direction.
     sufficient_gamma : float

@@ -155,9 +155,17 @@ class GaussNewton:
                 "the targets to order one."
             )
         if self.metric == "identity":
-            norms = float((transposed(loss.factor(at.f, y)[0], Jdelta) ** 2).sum())
+            norms = _curvature(loss, at.f, y, Jdelta)
         gamma = a * at.kernel_scale
         return Step(self.name, delta, slope, norms, a, b, gamma, gamma, route)
+
+
+def _curvature(loss: Loss, f: Array, y: ArrayLike, u: Array) -> float:
+    """u . H u for the Hessian H of the loss, as |R^T u|^2; by H itself where there is R and no q."""
+    try:
+        return float((transposed(loss.factor(f, y)[0], u) ** 2).sum())
+    except NonFiniteError:
+        return max(0.0, float(np.vdot(u, times(loss.hessian(f, y), u))))
 
 
 def _finite(A: Array) -> Array:

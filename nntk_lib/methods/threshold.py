@@ -190,7 +190,7 @@ def require_definite(at: Tangent, reduction: Reduction) -> None:
         f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the "
         f"block-diagonal part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). "
         "It must be positive, or the step need not be a descent direction. "
-        f"Any gamma > {enough:.3e} suffices here{width}; safe_gamma(net, theta, X, y) finds it. "
+        f"Any gamma > {enough:.3e} suffices here{width}; safe_gamma(net, theta, X, y) finds it for the mean square. "
         "route=Direct(indefinite='solve') takes the step all the same.",
         min_eig,
         reduction.block,
