@@ -11,6 +11,7 @@ should raise, so definiteness is always decided from bounds of the eigenvalues, 
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -352,14 +353,21 @@ def collinear_pairs(X: Array, tol: float = 1e-7) -> list[tuple[int, int]]:
     return zero + [(int(i), int(j)) for (i, j), sine in zip(suspects, sines, strict=True) if sine < tol]
 
 
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, and point at the first line outside this library: the one that its user has written."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
 def warn_a1(act) -> None:
     """Warn when an activation lies outside assumption A1 (bounded, with two bounded derivatives)."""
     if not act.satisfies_a1:
         s0, s1, s2 = act.sup
-        warnings.warn(
+        warn(
             f"Activation {act.name!r} violates assumption A1: the suprema of |sigma|, |sigma'|, |sigma''| are "
             f"{s0:g}, {s1:g}, {s2:g} and must be finite. The step is computed; the convergence theorems of the "
             "Newton paper do not cover it.",
             AssumptionWarning,
-            stacklevel=3,
         )
