@@ -329,6 +329,17 @@ def semidefinite(name: str, lam: Array) -> Array:
     return np.maximum(lam, 0)
 
 
+def no_overflow(name: str, value: Array) -> Array:
+    """Return `value`, which has been computed, if it is finite, else raise `NonFiniteError`.
+
+    LAPACK is not asked what it does with NaN: its answer is an error of its own, or a wrong number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(value.sum()) and not np.isfinite(value).all():
+            raise NonFiniteError(f"{name} overflow. Scale the samples, the targets and the parameters to order one.")
+    return value
+
+
 def collinear_pairs(X: Array, tol: float = 1e-7) -> list[tuple[int, int]]:
     """Pairs of rows of `X` that lie on one line through the origin, against assumption B2.
 

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..exceptions import Array, ParameterError, flag, one_of, positive
+from ..exceptions import Array, ParameterError, flag, no_overflow, one_of, positive
 from ..linalg.caching import cached_property
 from .base import Step
 
@@ -87,7 +87,11 @@ class Spectrum:
     @cached_property
     def values(self) -> Array:
         """The eigenvalues in ascending order; rounding may make the smallest ones negative."""
-        return self._make_values() if self._make_values else np.linalg.eigvalsh(self.matrix)
+        return (
+            self._make_values()
+            if self._make_values
+            else np.linalg.eigvalsh(no_overflow("The derivatives of the network", self.matrix))
+        )
 
     @property
     def smallest(self) -> float:

@@ -43,7 +43,7 @@ from ..exceptions import Array, NonFiniteError, ParameterError, SingularSystemEr
 from ..linalg.streaming import one_blas_thread
 from ..losses import Loss, Square, sandwich, times, transposed
 from ..networks.base import Network, Tangent, tangent
-from .base import Step, require_problem
+from .base import Step, finite_step, require_problem
 from .damping import Constant, Damping, Gamma, Spectrum, damping_values
 
 EPS = np.finfo(float).eps
@@ -75,7 +75,7 @@ class Gradient:
         require_problem(at, loss)
         g = at.vjp(loss.gradient(at.f, y))
         rate = self.eta * at.kernel_scale
-        return Step(self.name, -rate * g, -rate * float(np.vdot(g, g)))
+        return finite_step(Step(self.name, -rate * g, -rate * float(np.vdot(g, g))))
 
 
 @dataclass(frozen=True)

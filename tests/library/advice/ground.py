@@ -64,8 +64,8 @@ def singular(shift):
     return BlockDiagPlusLowRank.from_arrays(np.zeros((4, 2, 2)), factor, shift)
 
 
-def solves(M):
-    b = np.arange(8.0).reshape(4, 2)
+def solves(M, p=2):
+    b = np.arange(4.0 * p).reshape(4, p)
     return same(M @ M.solve(b), b)
 
 
@@ -274,6 +274,10 @@ CASES = {
         lambda said: solves(singular(-5.0)) and solves(singular(1.0)),
     ),
     "a block that is singular": (lambda: solves(singular(0.0)), lambda said: solves(singular(0.5))),
+    "a block that is nearly singular": (
+        lambda: solves(BlockDiagPlusLowRank.from_arrays(np.ones((4, 3, 3)), np.ones((1, 4, 3))), 3),
+        lambda said: solves(BlockDiagPlusLowRank.from_arrays(np.ones((4, 3, 3)), np.ones((1, 4, 3)), 1.0), 3),
+    ),
     "little memory": (
         lambda: NET.at(THETA, X, memory=1).gram(),
         lambda said: same(NET.at(THETA, X, memory=int(number(said, r"Try memory=(\d+)"))).gram(), AT.gram()),
@@ -326,6 +330,16 @@ CASES = {
             speed.record(**{k: v for k, v in speed.records()[0].items() if isinstance(v, (str, int, float))})
             is not None
         ),
+    ),
+    "a point of numpy": (
+        lambda: Study("advice", [{"a": np.int64(1)}], one),
+        lambda said: (
+            len(study([{"a": code(said, r"such as (int\(k\)) and", k=np.int64(1))}, {"a": float(np.float32(2))}])) == 2
+        ),
+    ),
+    "a record that no file can hold": (
+        lambda: runner.append(Path("unused"), {"x": {1, 2}}),
+        lambda said: runner.sayable({"x": [1, 2]}, "A record") == {"x": [1, 2]},
     ),
     # training
     "not a data set": (

@@ -221,6 +221,10 @@ CASES = {
         lambda: Momentum(momentum=1.0),
         lambda said: Momentum(momentum=number(said, "are (.*) to")).momentum == 0.9,
     ),
+    "a gradient that overflows": (
+        lambda: step(nn.Gradient(), y=1e200 * Y),
+        lambda said: step(nn.Gradient(), y=Y).is_descent,
+    ),
     "a state that is lost": (
         lambda: step(Momentum(), previous=replace(LAST, state=None)),
         lambda said: step(Momentum(), previous=LAST).state.count == 2,

@@ -429,6 +429,13 @@ CASES = {
         lambda: limits.batch_path(KERNEL, Y, 8, 1),
         lambda said: limits.batch_path(np.eye(8), np.ones(8), code(said), 1)[-1] == 0,
     ),
+    "a batch of repeated samples": (
+        lambda: limits.batch_path(np.ones((4, 4)), np.ones(4), nn.Batches(2), 1),
+        lambda said: (
+            limits.batch_path(np.ones((4, 4)), np.ones(4), nn.Batches(2), 1, damping=0.1)[-1] < 1
+            and limits.batch_path(np.eye(4), np.ones(4), nn.Batches(2), 1)[-1] == 0
+        ),
+    ),
     "a rule to stop": (
         lambda: limits.batch_path(KERNEL, Y, nn.Batches(2), 5, stop=1e-3),
         lambda said: limits.batch_path(KERNEL, Y, nn.Batches(N), 5, stop=code(said)).shape == (2,),
