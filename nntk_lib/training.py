@@ -226,7 +226,7 @@ class _Run:
             )
         after = self.net.at(moved, at.X, self.memory) if part is None or gate else None
         if after is not None:
-            expected = -step.model(alpha)
+            expected = abs(step.model(alpha))  # a rise that was predicted, as for a large alpha, is no gain
             change = self.loss.value(at.f, y) - self._value(after, y)
             step = replace(step, gain=float(change / expected) if expected else float("nan"))
         self.previous = replace(step, delta=None)

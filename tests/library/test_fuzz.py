@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nntk_lib as nn
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::nntk_lib.exceptions.AssumptionWarning"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
-few = settings(max_examples=30)
+few = settings(max_examples=80)
 
 ACTS = st.sampled_from(["tanh", "sigmoid", "erf", "sine", "softplus", "silu", "relu"])
 #: Powers of ten: mostly moderate ones, and the ends of the range.
@@ -106,16 +106,18 @@ def test_the_adjoint_identity(point, seed):
         except NNTKError:
             return
         assert at.f.shape == Jv.shape == a.shape and JTa.shape == v.shape and K.shape == (a.size, a.size)
+        # of sums that cancel in deep networks with large weights, which the result does not show
+        loose = 1e4 * eps * max(1.0, float(np.abs(at.theta).max())) ** 2
         if np.isfinite(at.f).all() and np.isfinite(Jv).all() and np.isfinite(JTa).all():
             size = np.linalg.norm(a) * np.linalg.norm(Jv) + np.linalg.norm(JTa) * np.linalg.norm(v)
-            assert close(np.vdot(a, Jv), np.vdot(JTa, v), size, 1e4 * eps)
+            assert close(np.vdot(a, Jv), np.vdot(JTa, v), size, loose)
         if np.isfinite(K).all():
             J = np.stack([at.vjp(e.reshape(a.shape)).ravel() for e in np.eye(a.size)]).astype(float)
             assert np.array_equal(K, K.T)
             scale = np.abs(J).max()
-            low = 1e-140 if K.dtype == float else 1e-15  # the square of which is still a normal number
+            low = 1e-140 if eps < 1e-10 else 1e-15  # the square of which is still a normal number
             if low < scale < 1 / low:
-                assert np.abs(K - J @ J.T).max() <= 1e4 * eps * np.abs(J @ J.T).max()
+                assert np.abs(K - J @ J.T).max() <= loose * np.abs(J @ J.T).max()
 
 
 OUTPUTS = st.tuples(st.integers(1, 4), st.integers(1, 3), SEEDS, SCALES)
@@ -145,6 +147,8 @@ LOSSES = ["square", "weighted", "log cosh", "logistic", "ridge", "classes", "law
 
 @few
 @given(st.sampled_from(LOSSES), OUTPUTS)
+@example("logistic", (1, 1, 0, 156))  # 0 times infinity
+@example("log cosh", (3, 1, 0, 200))
 def test_losses_are_convex_and_factors_fit(kind, drawn):
     """L(h) >= L(f) + <g, h - f>, R q = g, R R^T = H."""
     n, C, seed, power = drawn
@@ -160,7 +164,7 @@ def test_losses_are_convex_and_factors_fit(kind, drawn):
         for h in (f + rng.standard_normal(f.shape), f * 0.5):
             linear = np.vdot(g, h - f)
             above = loss.value(h, y) - value - linear
-            size = abs(value) + abs(loss.value(h, y)) + abs(linear)
+            size = abs(value) + abs(loss.value(h, y)) + abs(linear) + np.abs(f).max() / 4  # y sums to 1 up to eps
             assert not np.isfinite(size) or above >= -64 * f.size * EPS * size
         try:
             R, q = loss.factor(f, y)
@@ -212,8 +216,15 @@ def problem_of(at, rng, power, kind):
     return nn.Square(), scaled(rng.standard_normal(f.shape), power)
 
 
+LARGE = np.array([[1.2e20, -1.3e20]], dtype=np.float32)  # the squares of which overflow in single precision
+ONE = nn.Shallow("tanh", beta=0.5, bias=False), np.array([[-0.8, 0.6]]), np.array([[0.13]])
+
+
 @few
 @given(points(), st.one_of(DESCENTS, OTHERS), SCALES, st.integers(0, 9), SEEDS)
+@example((ONE[0], np.array([[-1.59, 0.1, -0.54]]), LARGE), nn.Newton(1e-6), 0, 0, 0)  # LinAlgError
+@example(ONE, nn.Adam(), 200, 0, 0)  # NaN
+@example(ONE, Spring(nn.Constant(1e-300)), 200, 0, 0)  # "a holds NaN", of which its user knows nothing
 def test_steps_descend(point, direction, power, kind, seed):
     """A step is finite; its slope is grad L . delta, and that of a damped method is not positive."""
     net, theta, X = point
@@ -246,6 +257,8 @@ def test_steps_descend(point, direction, power, kind, seed):
     st.sampled_from([1e-3, 1.0, 1e3]),
     SEEDS,
 )
+@example(ONE, nn.LevenbergMarquardt(), None, 1e3, 0)  # a rise that was predicted counted as a gain
+@example(ONE, nn.GaussNewton(nn.Constant(0.1)), 6, 1.0, 0)  # a batch larger than the data
 def test_runs_end_or_keep_their_history(point, direction, size, alpha, seed):
     """Batches larger than the data, runs that diverge, methods that do not fit: named, with what there was."""
     net, theta, X = point
@@ -345,6 +358,8 @@ def echo(point, state):
 
 
 @few
+@example([{"a": np.int64(3)}])  # TypeError
+@example([{"a": {1, 2}}])
 @given(st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=2), max_size=3))
 def test_a_study_gives_its_points_back(tmp_path_factory, given_points):
     """Points that JSON cannot say are named before anything runs; the others come back as they are read."""
