@@ -190,7 +190,7 @@ def train(
     gate = accept or getattr(direction, "accept", None)
     try:
         for epoch in counted(range(epochs), progress, "training", "epoch"):
-            for part in [None] if batches is None else batches(len(y), epoch):
+            for part in [None] if batches is None else visited(batches, len(y), epoch):
                 run.step(direction, alpha, part, gate)
             run.note()
             if stop is not None and stop(run.losses[-1]):
@@ -216,7 +216,14 @@ class _Run:
         """One step on a batch, kept or not."""
         at, y = self.at, self.y
         if part is not None:
-            at, y = self.net.at(self.theta, self.X[part], self.memory), self.y[part]
+            try:
+                X, y = self.X[part], self.y[part]
+            except (IndexError, TypeError):
+                raise ParameterError(
+                    f"A batch is {part!r}, which does not choose some of {len(self.X)} samples. Give their numbers, "
+                    f"such as np.array([0, {len(self.X) - 1}])."
+                ) from None
+            at = self.net.at(self.theta, X, self.memory)
         step = direction(at, self.loss, y, self.previous)
         moved = self.theta + alpha * moves(step, self.theta)
         if not representable(moved):
@@ -269,6 +276,11 @@ def samples(data) -> tuple[Array, Array]:
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y):
         raise ShapeError(f"data has samples of shape {X.shape} and targets of shape {y.shape}: one target a sample.")
     return X, y
+
+
+def visited(batches: Callable[[int, int], Iterable], n: int, epoch: int) -> Iterable:
+    """The batches of an epoch, else `ParameterError`."""
+    return having("the result of batches", batches(n, epoch), ("__iter__",), "[np.arange(10), np.arange(10, n)]")
 
 
 def recorders(record: Mapping[str, Recorder] | None) -> dict[str, Recorder]:

@@ -149,7 +149,11 @@ def one_blas_thread() -> Iterator[None]:
         _LIMIT.hold(token)
         yield
     finally:
-        _LIMIT.release(token)
+        try:
+            _LIMIT.release(token)
+        except BaseException:  # Ctrl+C in the middle of it: once more, from its start
+            _LIMIT.release(token)
+            raise
 
 
 @contextmanager

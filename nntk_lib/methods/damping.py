@@ -77,7 +77,12 @@ class Spectrum:
         kernel: Spectrum | None = None,
         residual: float = math.nan,
     ):
-        self._make, self._make_values, self.kernel, self.residual = matrix, values, kernel or self, residual
+        self._make, self._make_values, self._kernel, self.residual = matrix, values, kernel, residual
+
+    @property
+    def kernel(self) -> Spectrum:
+        """The spectrum without the loss; no reference to itself is kept, which would keep the tangent of every step."""
+        return self if self._kernel is None else self._kernel
 
     @cached_property
     def matrix(self) -> Array:

@@ -107,7 +107,7 @@ def test_the_adjoint_identity(point, seed):
             return
         assert at.f.shape == Jv.shape == a.shape and JTa.shape == v.shape and K.shape == (a.size, a.size)
         # of sums that cancel in deep networks with large weights, which the result does not show
-        loose = 1e4 * eps * max(1.0, float(np.abs(at.theta).max())) ** 2
+        loose = 1e4 * eps * np.clip(np.abs(at.theta).max(), 1.0, 1e5) ** 2
         if np.isfinite(at.f).all() and np.isfinite(Jv).all() and np.isfinite(JTa).all():
             size = np.linalg.norm(a) * np.linalg.norm(Jv) + np.linalg.norm(JTa) * np.linalg.norm(v)
             assert close(np.vdot(a, Jv), np.vdot(JTa, v), size, loose)
@@ -246,7 +246,8 @@ def test_steps_descend(point, direction, power, kind, seed):
             assert not step.curvature < 0 or step.name == "newton", step
         route = getattr(direction, "route", None)
         loose = 1e-3 if isinstance(route, (methods.ConjugateGradients, methods.Auto)) else 1e-5
-        assert close(step.slope, np.vdot(gradient, step.delta), size, max(loose, 1e4 * eps)), step
+        if np.linalg.norm(gradient) > 1e-140:  # else its square has lost its digits
+            assert close(step.slope, np.vdot(gradient, step.delta), size, max(loose, 1e4 * eps)), step
 
 
 @few

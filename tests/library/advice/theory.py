@@ -84,6 +84,7 @@ def kept(net, theta, y, direction, epochs, **options):
     return training.train(net, theta, nn.Data(X, y, "kept"), direction, epochs, **options)
 
 
+TWENTY = nn.Data(np.vstack([X] * 4)[:20], np.tile(Y, 4)[:20], "twenty")
 CURVED = geometry.tangent_space(NET.at(ONE, X))
 CASES = {
     # theory
@@ -221,6 +222,18 @@ CASES = {
                 ).steps
             )
             == 2
+        ),
+    ),
+    "a batch of no samples of these": (
+        lambda: kept(NET, THETA, Y, GGN, 1, batches=lambda n, epoch: [np.array([7])]),
+        lambda said: (
+            len(kept(NET, THETA, Y, GGN, 1, batches=lambda n, epoch: [code(said, r"such as (.*)\.$")]).steps) == 1
+        ),
+    ),
+    "batches that are none": (
+        lambda: kept(NET, THETA, Y, GGN, 1, batches=lambda n, epoch: 3),
+        lambda said: (
+            len(training.train(NET, THETA, TWENTY, GGN, 1, batches=lambda n, epoch: code(said, n=n)).steps) == 2
         ),
     ),
     "stop": (
