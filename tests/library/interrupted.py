@@ -47,12 +47,13 @@ def interrupted(call, after):
     timer = threading.Timer(after, signal.raise_signal, [signal.SIGINT])
     timer.start()
     try:
-        call()
+        try:
+            call()
+        finally:  # where the interrupt may still come
+            timer.cancel()
+            timer.join()
     except KeyboardInterrupt as error:
         return error
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def lifted():

@@ -86,4 +86,4 @@ def test_ctrl_c_leaves_nothing_behind(seed):
     done = subprocess.run(command, cwd=ROOT, env=os.environ | limits, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     facts = done.stdout.splitlines()
-    assert len(facts) == 35 and all(fact.endswith(": True") for fact in facts), done.stdout + done.stderr[-2000:]
+    assert len(facts) == 36 and all(fact.endswith(": True") for fact in facts), done.stdout + done.stderr[-2000:]
