@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .data.base import rows_of
 from .exceptions import (
     Array,
     NonFiniteError,
@@ -216,13 +217,7 @@ class _Run:
         """One step on a batch, kept or not."""
         at, y = self.at, self.y
         if part is not None:
-            try:
-                X, y = self.X[part], self.y[part]
-            except (IndexError, TypeError):
-                raise ParameterError(
-                    f"A batch is {part!r}, which does not choose some of {len(self.X)} samples. Give their numbers, "
-                    f"such as np.array([0, {len(self.X) - 1}])."
-                ) from None
+            X, y = rows_of(part, self.X, self.y)
             at = self.net.at(self.theta, X, self.memory)
         step = direction(at, self.loss, y, self.previous)
         moved = self.theta + alpha * moves(step, self.theta)

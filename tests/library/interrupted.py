@@ -43,16 +43,28 @@ STUDY = Study("interrupted", [{"seed": seed} for seed in range(4)], advance)
 
 
 def interrupted(call, after):
-    """What an interrupt after some seconds leaves: the error, or None where the call was faster."""
-    timer = threading.Timer(after, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+    """What an interrupt after some seconds leaves: the error, or None where the call was faster.
+
+    Python itself loses an interrupt that comes while an object is taken down: every second there is another one.
+    """
+    ended = threading.Event()
+
+    def insist(wait=after):
+        while not ended.wait(wait):
+            signal.raise_signal(signal.SIGINT)
+            wait = 1.0
+
+    user = threading.Thread(target=insist, name="the user")
     try:
+        user.start()
         try:
             call()
         finally:  # where the interrupt may still come
-            timer.cancel()
-            timer.join()
+            ended.set()
+            user.join()
     except KeyboardInterrupt as error:
+        ended.set()
+        user.join()
         return error
 
 
