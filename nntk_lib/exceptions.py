@@ -11,6 +11,7 @@ should raise, so definiteness is always decided from bounds of the eigenvalues, 
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -71,7 +72,8 @@ class NotPositiveDefiniteError(NNTKError):
     Attributes
     ----------
     min_eig : float
-        Smallest eigenvalue of the scaled blocks Dtilde, Riedl et al. (50).
+        Smallest eigenvalue of the scaled blocks Dtilde, Riedl et al. (50); of conjugate gradients, the negative
+        curvature that they met.
     neuron : int or None
         The neuron whose block has it; None if conjugate gradients met the direction.
     sufficient_gamma : float
@@ -327,6 +329,17 @@ def semidefinite(name: str, lam: Array) -> Array:
     return np.maximum(lam, 0)
 
 
+def no_overflow(name: str, value: Array) -> Array:
+    """Return `value`, which has been computed, if it is finite, else raise `NonFiniteError`.
+
+    LAPACK is not asked what it does with NaN: its answer is an error of its own, or a wrong number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(value.sum()) and not np.isfinite(value).all():
+            raise NonFiniteError(f"{name} overflow. Scale the samples, the targets and the parameters to order one.")
+    return value
+
+
 def collinear_pairs(X: Array, tol: float = 1e-7) -> list[tuple[int, int]]:
     """Pairs of rows of `X` that lie on one line through the origin, against assumption B2.
 
@@ -351,14 +364,21 @@ def collinear_pairs(X: Array, tol: float = 1e-7) -> list[tuple[int, int]]:
     return zero + [(int(i), int(j)) for (i, j), sine in zip(suspects, sines, strict=True) if sine < tol]
 
 
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, and point at the first line outside this library: the one that its user has written."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
 def warn_a1(act) -> None:
     """Warn when an activation lies outside assumption A1 (bounded, with two bounded derivatives)."""
     if not act.satisfies_a1:
         s0, s1, s2 = act.sup
-        warnings.warn(
+        warn(
             f"Activation {act.name!r} violates assumption A1: the suprema of |sigma|, |sigma'|, |sigma''| are "
             f"{s0:g}, {s1:g}, {s2:g} and must be finite. The step is computed; the convergence theorems of the "
             "Newton paper do not cover it.",
             AssumptionWarning,
-            stacklevel=3,
         )

@@ -18,7 +18,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite_array, flag, positive
+from .exceptions import (
+    Array,
+    ParameterError,
+    ShapeError,
+    SingularSystemError,
+    finite_array,
+    flag,
+    no_overflow,
+    positive,
+)
 from .networks.base import Network
 from .networks.deep import Deep
 from .networks.shallow.spec import Shallow
@@ -198,8 +207,9 @@ def refit(
     target = y.reshape(len(y), -1)
     if getattr(net, "origin", None) is not None:
         target = target + replace(net, origin=None).at(net.origin, at.X).f.reshape(target.shape)
+    Phi = no_overflow("The features", Phi)
     right, s, left = np.linalg.svd(Phi.T, full_matrices=False)  # of a tall matrix: 0.6 of the time
-    if not np.isfinite(s).all() or s[0] == 0:
+    if s[0] == 0:
         raise SingularSystemError("The features are all zero on these samples. Take other parameters theta.")
     rank = int((s > cut * s[0]).sum())
     if ridge == 0 and s[rank - 1] <= max(Phi.shape) * np.finfo(float).eps * s[0]:

@@ -111,11 +111,13 @@ class _Path:
         self.record, self.event, self.memory = record, event, memory
         self.start = tangent(net, theta, X, memory).theta
         self.losses, self.steps, self.kept, self.theta = [], [], {name: [] for name in record}, self.start
+        self.t = 0.0  # where the field was last evaluated
 
     def at(self, theta: Array) -> Tangent:
         return self.net.at(theta.reshape(self.start.shape), self.X, self.memory)
 
     def field(self, t: float, theta: Array) -> Array:
+        self.t = t
         return moves(self.direction(self.at(theta), self.loss, self.y), self.start).ravel()
 
     def note(self, theta: Array) -> Array:
@@ -161,6 +163,6 @@ def _integrate(path: _Path, times: Array, method: str, rtol: float, atol: float)
         path.note(theta)
     if found.status < 0:
         raise NonFiniteError(
-            f"The flow cannot be continued beyond t = {found.t[-1] if len(found.t) else times[0]:g}: {found.message} "
+            f"The flow cannot be continued beyond t = {path.t:g}: {found.message} "
             "It may explode there; an event can stop it before, and more damping keeps it away."
         )

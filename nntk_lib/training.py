@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .data.base import rows_of
 from .exceptions import (
     Array,
     NonFiniteError,
@@ -190,7 +191,7 @@ def train(
     gate = accept or getattr(direction, "accept", None)
     try:
         for epoch in counted(range(epochs), progress, "training", "epoch"):
-            for part in [None] if batches is None else batches(len(y), epoch):
+            for part in [None] if batches is None else visited(batches, len(y), epoch):
                 run.step(direction, alpha, part, gate)
             run.note()
             if stop is not None and stop(run.losses[-1]):
@@ -216,7 +217,8 @@ class _Run:
         """One step on a batch, kept or not."""
         at, y = self.at, self.y
         if part is not None:
-            at, y = self.net.at(self.theta, self.X[part], self.memory), self.y[part]
+            X, y = rows_of(part, self.X, self.y)
+            at = self.net.at(self.theta, X, self.memory)
         step = direction(at, self.loss, y, self.previous)
         moved = self.theta + alpha * moves(step, self.theta)
         if not representable(moved):
@@ -226,7 +228,7 @@ class _Run:
             )
         after = self.net.at(moved, at.X, self.memory) if part is None or gate else None
         if after is not None:
-            expected = -step.model(alpha)
+            expected = abs(step.model(alpha))  # a rise that was predicted, as for a large alpha, is no gain
             change = self.loss.value(at.f, y) - self._value(after, y)
             step = replace(step, gain=float(change / expected) if expected else float("nan"))
         self.previous = replace(step, delta=None)
@@ -269,6 +271,11 @@ def samples(data) -> tuple[Array, Array]:
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y):
         raise ShapeError(f"data has samples of shape {X.shape} and targets of shape {y.shape}: one target a sample.")
     return X, y
+
+
+def visited(batches: Callable[[int, int], Iterable], n: int, epoch: int) -> Iterable:
+    """The batches of an epoch, else `ParameterError`."""
+    return having("the result of batches", batches(n, epoch), ("__iter__",), "[np.arange(10), np.arange(10, n)]")
 
 
 def recorders(record: Mapping[str, Recorder] | None) -> dict[str, Recorder]:

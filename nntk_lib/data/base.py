@@ -80,3 +80,15 @@ def unit_sphere(n: int, d: int, rng: np.random.Generator) -> Array:
     """n points, independent and uniform on the unit sphere of R^d, shape (n, d)."""
     X = rng.standard_normal((n, d))
     return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+def rows_of(batch: Array, *arrays: Array) -> list[Array]:
+    """The rows of a batch of several arrays, else `ParameterError`."""
+    try:
+        return [array[batch] for array in arrays]
+    except (IndexError, TypeError):
+        n = len(arrays[0])
+        raise ParameterError(
+            f"A batch is {batch!r}, which does not choose some of {n} samples. Give their numbers, such as "
+            f"np.array([0, {n - 1}])."
+        ) from None

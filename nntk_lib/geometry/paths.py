@@ -83,7 +83,11 @@ def geodesic(net: Network, theta: ArrayLike, X: ArrayLike, v: ArrayLike, times: 
     if times[0] != 0 or len(times) < 2 or not (np.diff(times) > 0).all():
         raise ParameterError("times must ascend from 0, such as np.linspace(0, 1, 50).")
 
+    reached = 0.0
+
     def rates(t: float, state: Array) -> Array:
+        nonlocal reached
+        reached = t
         position, velocity = state.reshape(2, *shape)
         space = tangent_space(net.at(position, X), start.rtol)
         if space.dimension < start.dimension:
@@ -96,7 +100,7 @@ def geodesic(net: Network, theta: ArrayLike, X: ArrayLike, v: ArrayLike, times: 
     state, size = np.stack([theta, v]).ravel(), max(np.abs(theta).max(), np.abs(v).max())
     run = solve_ivp(rates, (0.0, times[-1]), state, "DOP853", times, rtol=positive("rtol", rtol), atol=rtol * size)
     if not run.success:
-        raise SingularSystemError(f"The geodesic ends at t = {run.t[-1]:.3g}: {run.message} Stop earlier.")
+        raise SingularSystemError(f"The geodesic ends at t = {reached:.3g}: {run.message} Stop earlier.")
     states = run.y.T.reshape(-1, 2, *shape)
     tangents = [net.at(position, X) for position in states[:, 0]]
     speed = [np.linalg.norm(at.jvp(w)) for at, w in zip(tangents, states[:, 1], strict=True)]

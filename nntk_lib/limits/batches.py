@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from ..exceptions import (
     Array,
     ParameterError,
+    SingularSystemError,
     finite_array,
     function,
     integer,
@@ -85,7 +86,13 @@ def batch_path(
     for epoch in range(integer("epochs", epochs, 0)):
         for B in batches(len(r), epoch):
             p = mu * p
-            p[B] -= np.linalg.solve(K[np.ix_(B, B)] + a * np.eye(len(B)), (r + K @ p)[B])
+            try:
+                p[B] -= np.linalg.solve(K[np.ix_(B, B)] + a * np.eye(len(B)), (r + K @ p)[B])
+            except np.linalg.LinAlgError:
+                raise SingularSystemError(
+                    f"The kernel of a batch of {len(B)} samples is singular. Give a damping greater than 0, or leave "
+                    "out repeated samples."
+                ) from None
             r = r + K @ p
         sizes.append(float(np.linalg.norm(r) / first))
         if stop(sizes[-1]):

@@ -12,8 +12,6 @@ for every other analytic activation they are computed to rounding error by :mod:
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -30,6 +28,7 @@ from ..exceptions import (
     kernel_matrix,
     positive,
     semidefinite,
+    warn,
 )
 from ..networks.shallow.spec import Shallow, shallow
 from .gaussian import Key, dual_tiles, tiles
@@ -213,11 +212,10 @@ def _require_regular(net: Shallow, X: Array) -> None:
             f"singular, with a smallest eigenvalue of {lam[0] / lam[-1]:.1e} of the largest ({wanted}). {advice}"
         )
     others = f", and {len(pairs) - 1} more of this kind" if len(pairs) > 1 else ""
-    warnings.warn(
+    warn(
         f"{who}{others}: assumption B2 fails, though the limit kernel of {net.act.name} is not singular: its smallest "
         f"eigenvalue is {lam[0] / lam[-1]:.1e} of the largest.",
         AssumptionWarning,
-        stacklevel=3,
     )
 
 

@@ -27,7 +27,7 @@ from ..exceptions import ParameterError, integer
 
 State = TypeVar("State")
 
-#: Default budget for temporaries, in bytes.
+#: Default budget for temporaries, in bytes; more where the smallest piece of the work needs more.
 MEMORY = 2**27
 
 #: Entries of one temporary of shape (neurons, samples): 2^17 doubles are 1 MiB. Larger ones leave the caches, smaller
@@ -149,7 +149,11 @@ def one_blas_thread() -> Iterator[None]:
         _LIMIT.hold(token)
         yield
     finally:
-        _LIMIT.release(token)
+        try:
+            _LIMIT.release(token)
+        except BaseException:  # Ctrl+C in the middle of it: once more, from its start
+            _LIMIT.release(token)
+            raise
 
 
 @contextmanager
@@ -208,6 +212,11 @@ def slice_size(
             )
         fit = 1  # nobody has asked for less than what one neuron needs
     return min(fit, m, most or batch)
+
+
+def budget(memory: int | None, least: int) -> int:
+    """The bytes that were given; if none were, the default, or what is needed at least if that is more."""
+    return max(MEMORY, least) if memory is None else memory
 
 
 def total(states: list[np.ndarray]) -> np.ndarray:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite, finite_array
+from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError, finite, finite_array, no_overflow
 
 Slices = Callable[[], Iterator[tuple[slice, Array, Array]]]
 
@@ -167,7 +167,9 @@ class BlockDiagPlusLowRank:
 
     def min_block_eig(self) -> float:
         """Smallest eigenvalue of the blocks of D + shift I."""
-        return self.shift + min(float(np.linalg.eigvalsh(D)[:, 0].min()) for _, D, _ in self.slices())
+        return self.shift + min(
+            float(np.linalg.eigvalsh(no_overflow("The blocks of D", D))[:, 0].min()) for _, D, _ in self.slices()
+        )
 
     def reduce(self, shifts: Sequence[float] = (0.0,)) -> list[Reduction]:
         """One pass over the blocks: C and the smallest block eigenvalue for every extra shift.
@@ -186,7 +188,7 @@ class BlockDiagPlusLowRank:
         negative = [0] * len(totals)
         lowest, where = np.inf, 0
         for part, D, U in self.slices():
-            lam, Q = np.linalg.eigh(D)
+            lam, Q = np.linalg.eigh(no_overflow("The blocks of D", D))
             W = (np.swapaxes(Q, 1, 2) @ U).reshape(-1, self.rank)
             k = int(np.argmin(lam[:, 0]))
             if lam[k, 0] < lowest:
@@ -206,7 +208,12 @@ class BlockDiagPlusLowRank:
         out = np.empty((self.m, self.p))
         for part, D, U in self.slices():
             rhs = sign * (U @ z) if b is None else b[part] + sign * (U @ z)
-            out[part] = np.linalg.solve(D + reduction.shift * np.eye(self.p), rhs[:, :, None])[:, :, 0]
+            try:
+                out[part] = np.linalg.solve(D + reduction.shift * np.eye(self.p), rhs[:, :, None])[:, :, 0]
+            except np.linalg.LinAlgError:
+                raise SingularSystemError(
+                    f"A block of D + {reduction.shift:g} I is singular to working precision. Change the shift."
+                ) from None
         return out
 
     def solve_range(self, reduction: Reduction, z: Array) -> Array:

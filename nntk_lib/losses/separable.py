@@ -144,7 +144,7 @@ class WeightedSquare(_Separable):
         return self.weights if f.ndim == 1 else self.weights[:, None]
 
     def _phi(self, f, y):
-        return 0.5 * self._a(f) * (f - y) ** 2
+        return 0.5 * self._a(f) * (f - y) * (f - y)
 
     def _dphi(self, f, y):
         return self._a(f) * (f - y)
@@ -244,7 +244,7 @@ class Logistic(_Separable):
         return f, y
 
     def _phi(self, f, y):
-        return np.logaddexp(0, -y * f) + 0.5 * self.ridge * f**2
+        return np.logaddexp(0, -y * f) + 0.5 * self.ridge * f * f  # from the left: 0 where the ridge is, and not nan
 
     def _dphi(self, f, y):
         return -y * _sigmoid(-y * f) + self.ridge * f

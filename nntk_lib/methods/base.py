@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, having, shaped_like
+from ..exceptions import Array, NonFiniteError, having, shaped_like
 from ..losses.base import require_loss
 from ..networks.base import require_tangent
 
@@ -104,6 +104,16 @@ def moves(step: Step, theta: Array) -> Array:
     if isinstance(delta, np.ndarray) and delta.shape == theta.shape:
         return delta
     return shaped_like("delta", delta, theta, "theta")
+
+
+def finite_step(step: Step) -> Step:
+    """Return the step if its slope is finite, else raise `NonFiniteError`; a NaN of the step is in its slope."""
+    if not np.isfinite(step.slope):
+        raise NonFiniteError(
+            f"The {step.name} step or its slope is not finite: the derivatives of the loss overflow. Take smaller "
+            "steps, or scale the samples, the targets and the parameters to order one."
+        )
+    return step
 
 
 class Direction(Protocol):

@@ -37,7 +37,7 @@ from ..exceptions import Array, ParameterError, ShapeError, SingularSystemError,
 from ..linalg.streaming import one_blas_thread
 from ..losses import Loss
 from ..networks.base import Tangent
-from .base import Step, require_problem
+from .base import Step, finite_step, require_problem
 from .gauss_newton import solve_definite
 
 
@@ -116,7 +116,8 @@ class Momentum:
         last, g = memory(self, at, previous, Moments), at.vjp(loss.gradient(at.f, y))
         v = g if last is None else self.momentum * last.first + g
         delta = -self.rate * (g + self.momentum * v if self.nesterov else v)
-        return Step(self.name, delta, float(np.vdot(g, delta)), state=Moments(1 + (last.count if last else 0), v))
+        state = Moments(1 + (last.count if last else 0), v)
+        return finite_step(Step(self.name, delta, float(np.vdot(g, delta)), state=state))
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Adam:
         k = last.count + 1
         m, v = self.b1 * last.first + (1 - self.b1) * g, self.b2 * last.second + (1 - self.b2) * g * g
         delta = -self.rate * (m / (1 - self.b1**k)) / (np.sqrt(v / (1 - self.b2**k)) + self.eps)
-        return Step(self.name, delta, float(np.vdot(g, delta)), state=Moments(k, m, v))
+        return finite_step(Step(self.name, delta, float(np.vdot(g, delta)), state=Moments(k, m, v)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +239,7 @@ class KFAC:
             delta += self.momentum * last.velocity
         curvature = sum(float(np.vdot(S[i] @ layers[l], layers[l] @ A[i])) for i, l in enumerate(trained))
         state = Factors(k, A, S, delta)
-        return Step(self.name, delta, float(np.vdot(g, delta)), curvature, self.damping, state=state)
+        return finite_step(Step(self.name, delta, float(np.vdot(g, delta)), curvature, self.damping, state=state))
 
     def _solve(self, A: Array, S: Array, G: Array, layer: int) -> Array:
         """(S + lambda^{1/2} / pi I)^{-1} G (A + pi lambda^{1/2} I)^{-1}."""

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..exceptions import Array, NonFiniteError, NotPositiveDefiniteError
 from ..networks.base import Blocks, Tangent
+from .threshold import BlockSpectrum
 
 
 def conjugate_gradients(
-    at: Tangent, blocks: Blocks, H: Array, g: Array, damping: float, rtol: float, limit: int
+    at: Tangent, blocks: Blocks, H: Array, a: Array, g: Array, damping: float, rtol: float, limit: int
 ) -> tuple[Array, int, bool]:
     """Solve (Hess L + damping I) x = -g by SciPy's conjugate gradients.
 
@@ -28,8 +29,10 @@ def conjugate_gradients(
         Of S; only products with it are taken.
     H : ndarray, shape (n,)
         Hessian of the loss with respect to the outputs, diagonal.
+    a : ndarray, shape (n,)
+        Gradient of the loss with respect to the outputs.
     g : ndarray, shape of theta
-        Gradient of the loss.
+        Gradient of the loss, J^T a.
     damping, rtol : float
     limit : int
         Most products.
@@ -67,13 +70,14 @@ def conjugate_gradients(
         curvature = float(np.vdot(v, Hv) / max(length, np.finfo(float).tiny))
         if curvature < 0:
             excess = at.kernel_scale  # from the damping to gamma
+            enough = excess * BlockSpectrum(at, a).threshold  # what they met may be far from the worst direction
             raise NotPositiveDefiniteError(
                 f"The regularized Hessian is not positive definite: product {count} of conjugate gradients met the "
-                f"curvature {excess * curvature:.3e} (in the units of gamma). Increase gamma by more than that; "
-                "safe_gamma(net, theta, X, y) suffices, and route=Direct() names the neuron.",
+                f"curvature {excess * curvature:.3e} (in the units of gamma). Any gamma > {enough:.3e} suffices, "
+                "which is safe_gamma(net, theta, X, y) for the mean square; route=Direct() names the neuron.",
                 excess * curvature,
                 None,
-                excess * (damping - curvature),
+                enough,
             )
         return Hv.ravel()
 

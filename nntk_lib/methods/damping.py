@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..exceptions import Array, ParameterError, flag, one_of, positive
+from ..exceptions import Array, ParameterError, flag, no_overflow, one_of, positive
 from ..linalg.caching import cached_property
 from .base import Step
 
@@ -77,7 +77,12 @@ class Spectrum:
         kernel: Spectrum | None = None,
         residual: float = math.nan,
     ):
-        self._make, self._make_values, self.kernel, self.residual = matrix, values, kernel or self, residual
+        self._make, self._make_values, self._kernel, self.residual = matrix, values, kernel, residual
+
+    @property
+    def kernel(self) -> Spectrum:
+        """The spectrum without the loss; no reference to itself is kept, which would keep the tangent of every step."""
+        return self if self._kernel is None else self._kernel
 
     @cached_property
     def matrix(self) -> Array:
@@ -87,7 +92,11 @@ class Spectrum:
     @cached_property
     def values(self) -> Array:
         """The eigenvalues in ascending order; rounding may make the smallest ones negative."""
-        return self._make_values() if self._make_values else np.linalg.eigvalsh(self.matrix)
+        return (
+            self._make_values()
+            if self._make_values
+            else np.linalg.eigvalsh(no_overflow("The derivatives of the network", self.matrix))
+        )
 
     @property
     def smallest(self) -> float:

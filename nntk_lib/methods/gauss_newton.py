@@ -43,7 +43,7 @@ from ..exceptions import Array, NonFiniteError, ParameterError, SingularSystemEr
 from ..linalg.streaming import one_blas_thread
 from ..losses import Loss, Square, sandwich, times, transposed
 from ..networks.base import Network, Tangent, tangent
-from .base import Step, require_problem
+from .base import Step, finite_step, require_problem
 from .damping import Constant, Damping, Gamma, Spectrum, damping_values
 
 EPS = np.finfo(float).eps
@@ -75,7 +75,7 @@ class Gradient:
         require_problem(at, loss)
         g = at.vjp(loss.gradient(at.f, y))
         rate = self.eta * at.kernel_scale
-        return Step(self.name, -rate * g, -rate * float(np.vdot(g, g)))
+        return finite_step(Step(self.name, -rate * g, -rate * float(np.vdot(g, g))))
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,17 @@ class GaussNewton:
                 "the targets to order one."
             )
         if self.metric == "identity":
-            norms = float((transposed(loss.factor(at.f, y)[0], Jdelta) ** 2).sum())
+            norms = _curvature(loss, at.f, y, Jdelta)
         gamma = a * at.kernel_scale
         return Step(self.name, delta, slope, norms, a, b, gamma, gamma, route)
+
+
+def _curvature(loss: Loss, f: Array, y: ArrayLike, u: Array) -> float:
+    """u . H u for the Hessian H of the loss, as |R^T u|^2; by H itself where there is R and no q."""
+    try:
+        return float((transposed(loss.factor(f, y)[0], u) ** 2).sum())
+    except NonFiniteError:
+        return max(0.0, float(np.vdot(u, times(loss.hessian(f, y), u))))
 
 
 def _finite(A: Array) -> Array:

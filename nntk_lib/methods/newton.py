@@ -145,7 +145,9 @@ class ConjugateGradients:
     def attempt(self, at: Tangent, g: Array, R: Array, damping: float, limit: int) -> Step | None:
         """The step, or None if `limit` products were not enough."""
         gradient = at.vjp(g)
-        delta, products, converged = conjugate_gradients(at, at.blocks(g), R * R, gradient, damping, self.rtol, limit)
+        delta, products, converged = conjugate_gradients(
+            at, at.blocks(g), R * R, g, gradient, damping, self.rtol, limit
+        )
         if not converged:
             return None
         slope = float(np.vdot(gradient, delta))

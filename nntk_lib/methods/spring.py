@@ -88,7 +88,7 @@ class Spring:
         a, b = damping_values(self.damping, seen, at, previous)
         right = q + b * transposed(R, at.jvp(kept)) if last else q
         z = solve_definite(seen.matrix, right.ravel(), a, b).reshape(at.f.shape)
-        delta = kept - at.vjp(times(R, z))
+        delta = kept - at.vjp(times(R, z)) if np.isfinite(z).all() else np.full_like(kept, np.nan)
         if not np.isfinite(delta).all():
             raise NonFiniteError("The step is not finite: the run has diverged. Use more damping or less momentum.")
         u = transposed(R, at.jvp(delta))

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import Array, NonFiniteError, NotPositiveDefiniteError, ParameterError, one_of, positive
+from ..exceptions import Array, NotPositiveDefiniteError, ParameterError, no_overflow, one_of, positive
 from ..linalg.caching import cached_property
 from ..linalg.structured import Reduction
 from ..losses import Square
@@ -54,9 +54,7 @@ class BlockSpectrum:
     def _ends(self) -> tuple[float, float, float]:
         low, high, size = np.inf, -np.inf, 0.0
         for blocks, moduli in curvature_slices(self.at, self.a):
-            if not np.isfinite(blocks).all():
-                raise NonFiniteError("The blocks of the Hessian overflow. Scale the samples to order one.")
-            eigenvalues = np.linalg.eigvalsh(blocks)
+            eigenvalues = np.linalg.eigvalsh(no_overflow("The blocks of the Hessian", blocks))
             low, high = min(low, float(eigenvalues.min())), max(high, float(eigenvalues.max()))
             size = max(size, moduli)
         return low, high, size
@@ -190,7 +188,7 @@ def require_definite(at: Tangent, reduction: Reduction) -> None:
         f"gamma = {gamma:g} is too small for width m = {m}: the block of neuron {reduction.block} of D, the "
         f"block-diagonal part of the regularized Hessian, has smallest eigenvalue {min_eig:.3e} (scaled as in (50)). "
         "It must be positive, or the step need not be a descent direction. "
-        f"Any gamma > {enough:.3e} suffices here{width}; safe_gamma(net, theta, X, y) finds it. "
+        f"Any gamma > {enough:.3e} suffices here{width}; safe_gamma(net, theta, X, y) finds it for the mean square. "
         "route=Direct(indefinite='solve') takes the step all the same.",
         min_eig,
         reduction.block,

@@ -125,16 +125,27 @@ def _tanh(z: Array) -> Iterator[Array]:
     yield 2 * ds * (2 - 3 * ds)
 
 
-def _expit(z: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * z))  # never overflows
+def _logistic(z: Array) -> Iterator[Array]:
+    """s(z) = 1 / (1 + e^{-z}), s(z) s(-z) and 1 - 2 s(z), the first two with all their digits in both tails."""
+    if np.iscomplexobj(z):
+        t = np.tanh(0.5 * z)
+        yield from (0.5 * (1 + t), 0.25 * (1 - t * t), -t)
+        return
+    decay = np.exp(-np.abs(z))  # never overflows
+    near = 1 / (1 + decay)
+    yield np.exp(np.minimum(z, 0)) * near
+    decay *= near
+    yield near * decay
+    near -= decay
+    yield np.copysign(near, -z, out=near)
 
 
 def _sigmoid(z: Array) -> Iterator[Array]:
-    s = _expit(z)
-    yield s
-    ds = s * (1 - s)
+    rows = _logistic(z)
+    yield next(rows)
+    ds = next(rows)
     yield ds
-    yield ds * (1 - 2 * s)
+    yield ds * next(rows)
     yield ds * (1 - 6 * ds)
 
 
@@ -142,6 +153,8 @@ def _erf(z: Array) -> Iterator[Array]:
     from scipy.special import erf as erf_function
 
     yield erf_function(z)
+    if np.isrealobj(z):
+        z = np.clip(z, -30, 30)  # beyond, all derivatives are 0 in double precision, and squares may overflow
     ds = 2 / np.sqrt(np.pi) * np.exp(-z * z)
     yield ds
     yield -2 * z * ds
@@ -190,12 +203,14 @@ class _SiLU:
     slope: float
 
     def __call__(self, z: Array) -> Iterator[Array]:
-        g = _expit(self.slope * z)
+        rows = _logistic(self.slope * z)
+        g = next(rows)
         yield z * g
-        dg = self.slope * g * (1 - g)
+        dg = self.slope * next(rows)
         yield g + z * dg
-        yield dg * (2 + self.slope * z * (1 - 2 * g))
-        yield self.slope * dg * (3 * (1 - 2 * g) + z * (self.slope - 6 * dg))
+        t = next(rows)
+        yield dg * (2 + self.slope * z * t)
+        yield self.slope * dg * (3 * t + z * (self.slope - 6 * dg))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from numpy.typing import ArrayLike
 
 from ..exceptions import Array, ParameterError, ShapeError, finite_array, flag, generator, integer, one_of, positive
 from ..linalg.caching import cached_property
-from ..linalg.streaming import MEMORY
 from .activations import Activation, get_activation
 from .deep_tangent import DeepTangent
 
@@ -225,4 +224,4 @@ class Deep:
         """
         X, theta = finite_array("X", X, 2), finite_array("theta", theta, 1)
         self.layers(theta, X.shape[1])
-        return DeepTangent(self, theta, X, MEMORY if memory is None else integer("memory", memory))
+        return DeepTangent(self, theta, X, memory if memory is None else integer("memory", memory))

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike
 from ..exceptions import Array, ParameterError, shaped_like
 from ..linalg.caching import cached_property
 from ..linalg.rank_update import symmetric
-from ..linalg.streaming import MEMORY, pieces
+from ..linalg.streaming import budget, pieces
 
 if TYPE_CHECKING:
     from .deep import Deep
@@ -49,8 +49,8 @@ class DeepTangent:
     net : Deep
     theta : ndarray, shape (P,)
     X : ndarray, shape (n, d)
-    memory : int
-        Bytes of temporaries of a Gram matrix.
+    memory : int or None
+        Bytes of temporaries of a Gram matrix, 128 MiB or what the smallest piece needs if not given.
     kernel_scale : float
         1: J J^T itself has a limit as the widths grow, :func:`nntk_lib.limits.depth.deep_limit_ntk`.
     """
@@ -58,7 +58,7 @@ class DeepTangent:
     net: Deep
     theta: Array = field(repr=False)
     X: Array = field(repr=False)
-    memory: int = MEMORY
+    memory: int | None = None
 
     kernel_scale = 1.0
 
@@ -175,10 +175,11 @@ class DeepTangent:
         q, n, C = len(self.X), len(other.X), self.net.outputs
         K = np.zeros((q * C, n * C), np.result_type(self.inputs[-1], other.inputs[-1], self.theta))
         need = n * (C * C + C + 1)  # a slab's product, and A A^T as it is and repeated, for one sample
-        size = min(self.memory // (K.itemsize * need), max(1, ENTRIES // need))
+        memory = budget(self.memory, K.itemsize * need)
+        size = min(memory // (K.itemsize * need), max(1, ENTRIES // need))
         if size < 1:
             raise ParameterError(
-                f"memory = {self.memory} bytes is too little: one row of the Gram matrix with {n} samples and {C} "
+                f"memory = {memory} bytes is too little: one row of the Gram matrix with {n} samples and {C} "
                 f"outputs needs {K.itemsize * need} bytes of temporaries. Try memory={K.itemsize * need}."
             )
         for rows in pieces(q, size):

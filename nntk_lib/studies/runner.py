@@ -61,10 +61,24 @@ class Study:
     advance: Callable[[dict, Any], tuple[Any, dict | None]]
 
     def __post_init__(self):
+        for point in self.points:
+            sayable(point, f"A point of the study {self.name!r}")
         keys = [key(point) for point in self.points]
         if len(set(keys)) < len(keys):
             twice = next(point for point in self.points if keys.count(key(point)) > 1)
             raise ParameterError(f"The study {self.name!r} has a point twice: {twice}. Give repeated runs a seed.")
+
+
+def sayable(value: Any, what: str) -> Any:
+    """Return `value` if JSON can say it, else raise `ParameterError`."""
+    try:
+        json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"{what} cannot be written to a file: {error}. Use numbers of Python, such as int(k) and float(x), texts, "
+            "lists and dictionaries with texts as keys."
+        ) from None
+    return value
 
 
 def key(point: dict) -> str:
@@ -209,6 +223,7 @@ def clear(study: Study, states: Path) -> None:
 
 def append(file: Path, record: dict) -> None:
     """One more line, in one write; what is left of a line that was never ended goes first."""
+    sayable(record, "A record")
     with open(file, "ab+", buffering=0) as out:
         if size := out.tell():
             out.seek(size - 1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import positive
+from ..exceptions import no_overflow, positive
 from ..networks.shallow.spec import Shallow, shallow
 from ..verbs import hessian
 
@@ -79,6 +79,10 @@ def certify(net: Shallow, theta: ArrayLike, X: ArrayLike, y: ArrayLike, gamma: f
     H = hessian(shallow(net), theta, X, y)
     scale = net.width_scale(H.m)
     [reduction] = H.reduce([positive("gamma", gamma) / scale])
-    repaired = int((np.linalg.eigvalsh(np.eye(H.rank) + reduction.capacitance) < 0).sum())
+    repaired = int(
+        (
+            np.linalg.eigvalsh(no_overflow("The products of derivatives", np.eye(H.rank) + reduction.capacitance)) < 0
+        ).sum()
+    )
     negative = reduction.negative
     return Certificate(gamma, scale * reduction.min_eig, reduction.block, negative, negative - repaired)

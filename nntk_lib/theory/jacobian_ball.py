@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import ParameterError, positive
+from ..exceptions import ParameterError, no_overflow, positive
 from ..networks.shallow.spec import Shallow, shallow
 
 
@@ -68,11 +68,12 @@ def jacobian_change(net: Shallow, theta: ArrayLike, X: ArrayLike, radius: float 
             squares[:, 0, 1:] += (u * v * norm)[:, None] * xj
             squares[:, 1:, 1:] += (u**2 + v**2 * norm)[:, None, None] * np.outer(xj, xj)
         squares[:, 1:, 0] = squares[:, 0, 1:]
-        return float(at.scale * np.sqrt(np.linalg.eigvalsh(squares)[:, -1].max()))
+        return float(at.scale * np.sqrt(np.linalg.eigvalsh(no_overflow("The derivatives", squares))[:, -1].max()))
     _, s1, s2 = net.act.sup
     largest = np.abs(c).max() + positive("radius", radius, allow_zero=True)
     lengths = (x**2).sum(axis=1)
-    a, b = (np.sqrt(np.linalg.eigvalsh((x.T * w) @ x)[-1]) for w in (np.ones(len(x)), lengths))
+    squares = [no_overflow("The squares of the samples", (x.T * w) @ x) for w in (np.ones(len(x)), lengths)]
+    a, b = (np.sqrt(np.linalg.eigvalsh(one)[-1]) for one in squares)
     if not np.isfinite(s1 + s2):
         return float("inf")
     block = np.array([[0.0, s1 * a], [s1 * np.sqrt(lengths.sum()), largest * s2 * b]])

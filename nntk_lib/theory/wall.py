@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from ..exceptions import Array, finite_array, integer, positive, same_length
+from ..exceptions import Array, finite_array, integer, no_overflow, positive, same_length
 from ..networks.activations import Activation
 from ..networks.shallow.spec import C_MAX, Shallow, shallow
 
@@ -74,6 +74,6 @@ def _block(w: Array, c: float, act: Activation, Z: Array, r: Array) -> tuple[flo
     M = np.zeros((len(w) + 1, len(w) + 1))
     M[0, 1:] = M[1:, 0] = (a * d1) @ Z
     M[1:, 1:] = c * (Z.T * (a * d2)) @ Z
-    values, vectors = np.linalg.eigh(M)
+    values, vectors = np.linalg.eigh(no_overflow("The blocks of the Hessian", M))
     u, s = vectors[0, 0], Z @ vectors[1:, 0]
     return values[0], (a * (2 * u * d2 * s + c * d3 * s**2)) @ Z

@@ -26,7 +26,7 @@ import numpy as np
 
 from ...exceptions import Array, ParameterError
 from ...linalg.rank_update import symmetric
-from ...linalg.streaming import ENTRIES, pieces
+from ...linalg.streaming import ENTRIES, budget, pieces
 
 FORMS = ("auto", "folded", "ghost")
 
@@ -69,7 +69,9 @@ def chosen(n: int, outputs: int, places: int, ins: int, outs: int) -> str:
     return "ghost" if ghost <= folded else "folded"
 
 
-def product_gram(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, form: str, memory: int) -> Array:
+def product_gram(
+    x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, form: str, memory: int | None
+) -> Array:
     """<G_j, G_k> for all signals j, k.
 
     Parameters
@@ -83,8 +85,8 @@ def product_gram(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int,
     ins : int
         Fan-in u.
     form : {"auto", "folded", "ghost"}
-    memory : int
-        Bytes of temporaries.
+    memory : int or None
+        Bytes of temporaries; see :func:`nntk_lib.linalg.streaming.budget`.
 
     Returns
     -------
@@ -95,15 +97,16 @@ def product_gram(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int,
     return {"folded": folded, "ghost": ghost}[form](x, D, unfold, ins, memory)
 
 
-def folded(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory: int) -> Array:
+def folded(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory: int | None) -> Array:
     """The folded form: gradients of all samples for some rows of W at a time, then G G^T."""
     n, q, places, outs = D.shape
     dtype = np.result_type(x, D)
     K = np.zeros((n * q, n * q), dtype)
     row, sample = n * q * ins, 2 * places * ins  # floats of G for a row of W, and of one sample's patches and frame
-    left = memory // K.itemsize - 2 * K.size - sample
+    least = K.itemsize * (2 * K.size + sample + row)
+    left = budget(memory, least) // K.itemsize - 2 * K.size - sample
     rows = min(outs, left // row)
-    require(rows, memory, K.itemsize * (2 * K.size + sample + row), n * q)
+    require(rows, memory, least, n * q)
     samples = min(left - rows * row, ENTRIES) // sample + 1
     for out in pieces(outs, rows):
         G = np.empty((n, q, out.stop - out.start, ins), dtype)
@@ -115,7 +118,7 @@ def folded(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memor
     return K
 
 
-def ghost(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory: int) -> Array:
+def ghost(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory: int | None) -> Array:
     """The ghost form: inner products of places, a block of samples with another one at a time.
 
     There are at least four blocks, because a block with itself is computed whole.
@@ -123,9 +126,11 @@ def ghost(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory
     n, q, places, outs = D.shape
     K = np.zeros((n * q, n * q), np.result_type(x, D))
     pair, sample = places**2 * (1 + q * q) + q * q, places * (4 * ins + q * outs)  # floats of a pair, of a sample
-    left = memory // K.itemsize - K.size
-    size = min(-(-n // 4), int((np.sqrt(sample**2 + 4 * pair * max(left, 0)) - sample) / (2 * pair)))
-    require(size, memory, K.itemsize * (K.size + pair + sample), n * q)
+    least = K.itemsize * (K.size + pair + sample)
+    left = budget(memory, least) // K.itemsize - K.size
+    fits = int((np.sqrt(sample**2 + 4 * pair * max(left, 0)) - sample) / (2 * pair))
+    size = min(-(-n // 4), max(fits, int(left >= pair + sample)))  # the root of large numbers is rounded
+    require(size, memory, least, n * q)
 
     def block(I: slice, J: slice) -> Array:
         U = unfold(x[I]).reshape(-1, ins)
@@ -145,7 +150,7 @@ def ghost(x: Array, D: Array, unfold: Callable[[Array], Array], ins: int, memory
     return K
 
 
-def require(size: int, memory: int, bytes_needed: int, order: int) -> None:
+def require(size: int, memory: int | None, bytes_needed: int, order: int) -> None:
     """Raise `ParameterError` where a budget holds no piece at all."""
     if size < 1:
         raise ParameterError(

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from ...exceptions import Array, ParameterError, ShapeError, finite_array, integer, one_of, real_array, shaped_like
 from ...linalg.caching import cached_property
-from ...linalg.streaming import MEMORY, pieces
+from ...linalg.streaming import budget, pieces
 from .chain import Layer
 from .gram import FORMS
 from .spec import Residual
@@ -34,12 +34,13 @@ class ResidualTangent:
     X : ndarray, shape (n, h, w, c)
     chain : Chain
         The layers, for images of this shape.
-    memory : int
-        Bytes of temporaries. f, vjp and jvp take as many images at a time as fit with what all layers remember of them,
-        and keep that if all fit. A Gram matrix needs the signals of all images, and the budget is for what it forms of
-        the layers' gradients. Not in it: what all layers remember of the batch (its activations), a few copies of the
-        signals at one layer (C times its activations each), two matrices of the size of the result, and what a
-        convolution sees of one image, or of several up to 1 MiB. Batch normalization needs all images at once.
+    memory : int or None
+        Bytes of temporaries, 128 MiB or what the smallest piece needs if not given. f, vjp and jvp take as many images
+        at a time as fit with what all layers remember of them, and keep that if all fit. A Gram matrix needs the
+        signals of all images, and the budget is for what it forms of the layers' gradients. Not in it: what all layers
+        remember of the batch (its activations), a few copies of the signals at one layer (C times its activations
+        each), two matrices of the size of the result, and what a convolution sees of one image, or of several up to 1
+        MiB. Batch normalization needs all images at once.
     kernel_scale : float
         1: J J^T itself has a limit as the channels grow.
     """
@@ -54,7 +55,7 @@ class ResidualTangent:
         shape = self.X.shape[1:]
         self.chain = net.check(shape)
         net.layers(self.theta, shape)
-        self.memory = MEMORY if memory is None else integer("memory", memory)
+        self.memory = memory if memory is None else integer("memory", memory)
         self._grams: dict[str, Array] = {}
 
     def __repr__(self) -> str:
@@ -83,12 +84,13 @@ class ResidualTangent:
         for layer in self.chain.leaves():
             floats, shape = floats + prod(shape), layer.out(shape)
         bytes_needed = floats * np.result_type(self.theta, self.X).itemsize
-        if self.memory < bytes_needed:
+        memory = budget(self.memory, bytes_needed)
+        if memory < bytes_needed:
             raise ParameterError(
-                f"memory = {self.memory} bytes is too little: the activations of one image need {bytes_needed} bytes. "
+                f"memory = {memory} bytes is too little: the activations of one image need {bytes_needed} bytes. "
                 f"Try memory={bytes_needed}."
             )
-        return min(len(self.X), self.memory // bytes_needed)
+        return min(len(self.X), memory // bytes_needed)
 
     @cached_property
     def _batch(self) -> tuple[Array, list]:

@@ -12,13 +12,12 @@ Eight neurons share a factorization: the innermost loops run over them, so that 
 from __future__ import annotations
 
 import os
-import warnings
 from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
 
-from ...exceptions import Array
+from ...exceptions import Array, warn
 from ...linalg.streaming import LANES, SMALL
 from ..activations import tanh
 from .definite import DefiniteBlocks
@@ -35,11 +34,10 @@ def _works() -> bool:
             return False
         lanes().tanh_derivatives(*np.zeros((3, LANES)))
     except Exception as error:  # whatever it is: a NumPy that it refuses, half an installation, no memory to execute
-        warnings.warn(
+        warn(
             f"Numba is installed but does not work here ({type(error).__name__}: {error}). The step is taken in numpy, "
             "which needs half as long again. Repair Numba or remove it, or set NNTK_COMPILED=0 to be told no more.",
             RuntimeWarning,
-            stacklevel=2,
         )
         return False
     return True

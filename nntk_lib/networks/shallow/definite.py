@@ -31,7 +31,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ...exceptions import Array
+from ...exceptions import Array, no_overflow
 from ...linalg.rank_update import rank_update, symmetric
 from ...linalg.streaming import ENTRIES, NEURONS, ROWS, parallel, pieces, total
 from ...linalg.structured import Reduction
@@ -140,7 +140,7 @@ class DefiniteBlocks:
         while len(left):
             few, left = left[:CANDIDATES], left[CANDIDATES:]
             S = symmetric(np.moveaxis(regularized(M[:, few], v[:, few], 0.0), 2, 0))
-            eigenvalues = np.linalg.eigvalsh(S)[:, 0]
+            eigenvalues = np.linalg.eigvalsh(no_overflow("The blocks of the Hessian", S))[:, 0]
             i = int(np.argmin(eigenvalues))
             if eigenvalues[i] < state.low:
                 state.low, state.block = float(eigenvalues[i]), start + int(few[i])
