@@ -717,5 +717,63 @@ FAULTS = [
         ("networks.activations:_SiLU.__call__", "yield g + z * dg", "yield 0 * g"),
         ["arbel/figure-6", "arbel/figure-7"],
     ),
+    # chapter 5.1
+    (
+        "a step in sample space three percent too short",
+        ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 0.97 * at.vjp(-z"),
+        [
+            "cayci/lemma-2",
+            "cayci/lemma-3",
+            "cayci/not-time-rescaling",
+            "cayci/remark-6",
+            "cayci/theorem-5",
+            "cayci/theorem-7",
+        ],
+    ),
+    (
+        "adaptive damping from the largest eigenvalue",
+        ("methods.damping:_chosen", "spectrum.kernel).smallest", "spectrum.kernel).largest"),
+        [
+            "cayci/corollary-9",
+            "cayci/equation-14",
+            "cayci/figure-2",
+            "cayci/figure-2-frozen-kernel",
+            "cayci/remark-8",
+        ],
+    ),
+    (
+        "Gram matrix of deep networks three percent too large",
+        ("networks.deep_tangent:DeepTangent._gram", "self._product(self)", "1.03 * self._product(self)"),
+        ["cayci/centring", "cayci/movement"],
+    ),
+    (
+        "Gram matrix of the inner weights two percent too large",
+        (
+            "networks.shallow.tangent:ShallowTangent._gram",
+            "inner *= self.inputs @ self.inputs.T",
+            "inner *= 1.02 * (self.inputs @ self.inputs.T)",
+        ),
+        ["cayci/equation-9", "cayci/movement-steps", "cayci/threshold"],
+    ),
+    # chapter 5.1, measured
+    (
+        "outputs three percent too small",
+        ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 0.97"),
+        ["cayci/lemma-4"],
+    ),
+    (
+        "gradients of the outputs five percent too large",
+        (
+            "networks.shallow.tangent:ShallowTangent.vjp",
+            'self._weights("a", a) * self.scale',
+            'self._weights("a", a) * self.scale * 1.05',
+        ),
+        ["cayci/equation-8"],
+    ),
+    (
+        "the wrong half of the limit kernel",
+        (KERNEL, "* layers.reshape(shape), bound", "* layers[::-1].reshape(shape), bound"),
+        ["cayci/remark-1"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
