@@ -35,7 +35,7 @@ FAULTS = [
     (
         "outputs two percent too large",
         ("networks.shallow.tangent:ShallowTangent.f", "* self.scale", "* self.scale * 1.02"),
-        ["arbel/equation-3", "cai/equation-12"],
+        ["arbel/equation-3", "cai/equation-12", "cayci/equation-18", "cayci/theorem-10-constants"],
     ),
     (
         "gradient steps two percent too short",
@@ -774,6 +774,44 @@ FAULTS = [
         "the wrong half of the limit kernel",
         (KERNEL, "* layers.reshape(shape), bound", "* layers[::-1].reshape(shape), bound"),
         ["cayci/remark-1"],
+    ),
+    # chapter 5.2, and measured
+    (
+        "half the smallest eigenvalue in the convex damping",
+        ("methods.damping:Convex.__call__", "x = self.r * (_chosen", "x = 0.5 * self.r * (_chosen"),
+        [
+            "cayci/equation-16",
+            "cayci/equation-17",
+            "cayci/prop-12-area",
+            "cayci/tail-rates",
+            "cayci/theorem-10-local",
+            "cayci/theorem-10-switch",
+        ],
+    ),
+    (
+        "weighted steps three percent too short",
+        ("methods.gauss_newton:_dual", "-times(R, z)", "-0.97 * times(R, z)"),
+        ["cayci/theorem-10-global", "cayci/theorem-10-logistic"],
+    ),
+    (
+        "weighted steps a quarter too long",
+        ("methods.gauss_newton:_dual", "-times(R, z)", "-1.25 * times(R, z)"),
+        ["cayci/theorem-10-cross-entropy"],
+    ),
+    (
+        "half of the damping in sample space",
+        ("methods.gauss_newton:solve_definite", "len(M) + 1] += a", "len(M) + 1] += 0.5 * a"),
+        ["cayci/theorem-10-way"],
+    ),
+    (
+        "a transposed Jacobian that leaves the range",
+        ("networks.shallow.tangent:ShallowTangent.vjp", "ds @ aX", "(ds * np.sqrt(ds)) @ aX"),
+        ["cayci/prop-12", "cayci/prop-12-second-order", "cayci/prop-12-test-error"],
+    ),
+    (
+        "Adam with one mean square for all parameters",
+        ("methods.baselines:Adam.__call__", "* g * g", "* (g * g).mean()"),
+        ["cayci/remark-11"],
     ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
