@@ -813,5 +813,60 @@ FAULTS = [
         ("methods.baselines:Adam.__call__", "* g * g", "* (g * g).mean()"),
         ["cayci/remark-11"],
     ),
+    # chapter 5.5
+    (
+        "geodesics that bend to the wrong side",
+        ("geometry.space:TangentSpace.acceleration", "return -self.pull(", "return self.pull("),
+        ["cayci/lemma-21"],
+    ),
+    (
+        "curvature's part of the Hessian five percent too large",
+        ("geometry.space:TangentSpace.hessian", "bent = float(np.vdot(", "bent = 1.05 * float(np.vdot("),
+        [
+            "cayci/asymptotic-rate",
+            "cayci/not-monotone",
+            "cayci/remark-23",
+            "cayci/theorem-22a",
+            "cayci/theorem-22c",
+            "cayci/theorem-22d",
+            "cayci/threshold-lost",
+            "cayci/unit-step",
+        ],
+    ),
+    (
+        "curvature five percent too large",
+        ("geometry.space:TangentSpace.curvature", "return self.normal(", "return 1.05 * self.normal("),
+        ["cayci/lemma-28", "cayci/remark-27-ours"],
+    ),
+    (
+        "gradients on the surface a tenth too short",
+        ("geometry.space:TangentSpace.gradient", "return self.project(", "return 0.9 * self.project("),
+        ["cayci/lemma-24"],
+    ),
+    (
+        "sides of a shortest path a tenth too long",
+        ("geometry.paths:shortest_path", "(K * np.diff(", "(1.1 * K * np.diff("),
+        ["cayci/theorem-22b"],
+    ),
+    (
+        "best function given up too early",
+        ("geometry.best:best_function", "if rest <= tol:", "if rest <= 1e8 * tol:"),
+        ["cayci/assumption-3"],
+    ),
+    (
+        "singular values of J five percent too large",
+        ("geometry.space:tangent_space", "TangentSpace(at, Q[:, :r], s[:r]", "TangentSpace(at, Q[:, :r], 1.05 * s[:r]"),
+        ["cayci/remark-27", "cayci/theorem-25"],
+    ),
+    (
+        "an undamped step in the parameters two percent too short",
+        ("methods.gauss_newton:_primal", "delta[trained] = -(", "delta[trained] = -0.98 * ("),
+        ["cayci/figure-3", "cayci/remark-26", "cayci/theorem-25-ours"],
+    ),
+    (
+        "a projector without its first direction",
+        ("geometry.space:TangentSpace.projector", "return self.Q @ self.Q.T", "return self.Q[:, 1:] @ self.Q[:, 1:].T"),
+        ["cayci/claim-1"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}
