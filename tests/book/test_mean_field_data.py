@@ -21,7 +21,8 @@ def to_the_end(point: dict) -> dict:
 
 
 def test_what_the_chapters_show_is_stored():
-    assert [study.name for study in STORED] == ["mean-field-step", "mean-field-collapse", "mean-field-scale"]
+    names = ["mean-field-step", "mean-field-collapse", "mean-field-scale", "mean-field-samples"]
+    assert [study.name for study in STORED] == names
 
 
 @pytest.mark.parametrize("study", STORED, ids=lambda study: study.name)
@@ -62,6 +63,10 @@ SHORT = {
         {"method": "gauss-newton", "alpha": 150.0, "floor": 1e-13, "seed": 1, "s": 0.01, "c": 100.0},
     ),
     "mean-field-scale": ({"method": "gauss-newton", "alpha": 100.0, "seed": 3, "s": 10.0},),
+    "mean-field-samples": (
+        {"method": "random-features", "seed": 2, "s": 1.0, "act": "silu", "n": 200},
+        {"method": "gauss-newton", "alpha": 40.0, "seed": 2, "s": 1.0, "act": "silu", "n": 200},
+    ),
 }
 
 

@@ -868,5 +868,42 @@ FAULTS = [
         ("geometry.space:TangentSpace.projector", "return self.Q @ self.Q.T", "return self.Q[:, 1:] @ self.Q[:, 1:].T"),
         ["cayci/claim-1"],
     ),
+    # chapter 4.4
+    (
+        "exponents in the wrong logarithm",
+        ("theory.rates:fit_rate", "x, logs = np.log(m)", "x, logs = np.log10(m)"),
+        ["arbel/figure-5", "arbel/samples-bend"],
+    ),
+    (
+        "Gram matrix without the hidden layers",
+        ("networks.deep_tangent:DeepTangent._add", "slab += _hadamard", "slab += 0 * _hadamard"),
+        ["arbel/kernel-blocks", "arbel/kernel-blocks-later"],
+    ),
+    (
+        "output weights of the digits not zero at the start",
+        ("studies.mean_field.digits:begun", "np.zeros_like(net.init(d, rng=0))", "0.3 * net.init(d, rng=0)"),
+        ["arbel/first-moves"],
+    ),
+    (
+        "steps on digits a tenth as long",
+        ("studies.mean_field.digits:steps", 'told["alpha"] * delta', '0.1 * told["alpha"] * delta'),
+        ["arbel/figure-8", "arbel/figure-8-gd"],
+    ),
+    (
+        "a floor of 1e-7 whatever is asked for",
+        ("methods.damping:Smallest.__call__", "else 0.0, self.floor)", "else 0.0, 1e-7)"),
+        ["arbel/digits-floor", "arbel/first-moves-sizes"],
+    ),
+    # chapter 4.4, measured
+    (
+        "a study's Gauss-Newton steps all of one length",
+        ("studies.mean_field.methods:gauss_newton", "return -alpha * at.vjp", "return -20.0 * at.vjp"),
+        ["arbel/samples-settings"],
+    ),
+    (
+        "a teacher of digits trained twenty times as long",
+        ("studies.mean_field.digits:labelled", "Adam(3e-3), 10,", "Adam(3e-3), 200,"),
+        ["arbel/soft-labels"],
+    ),
 ]
 MUTANTS = {name: Mutant(target, edited(old, new), "", tuple(claims)) for name, (target, old, new), claims in FAULTS}

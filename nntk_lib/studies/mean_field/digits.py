@@ -16,14 +16,18 @@ import numpy as np
 
 from ... import Adam, Batches, CrossEntropy, Deep, GaussNewton, Smallest, Square, train
 from ...data import Data
+from ...data.images import _originals
 from ...exceptions import Array
 from ...features import refit
 from ..images.tasks import mnist
 from ..runner import FOLDER, Study, read
 from .run import LOST, RECORDED, State, rounded
 
-OUTPUTS, POOL, CHOSEN = 10, 2000, 1000  # digits to train on, and to choose a step; 2,000 are left for testing
-DIGITS = {"m": 2000, "s": 1e-3, "floor": 1e-7, "tol": 1e-6, "cap": 10_000}
+OUTPUTS = 10
+# Digits to train on ("pool"), and to choose a step ("chosen"); the others, 2,000 of 5,000, are for testing.
+DIGITS = {"m": 2000, "s": 1e-3, "floor": 1e-7, "tol": 1e-6, "cap": 10_000, "pool": 2000, "chosen": 1000}
+# The setting of the chapter, for the digits of scikit-learn.
+SMALL_DIGITS = DIGITS | {"n": 30, "m": 300, "tol": 1e-4, "cap": 150, "pool": 800, "chosen": 300}
 CHUNK = 10  # steps between two states of an unfinished run
 
 
@@ -33,6 +37,13 @@ def digits() -> Data:
     X, label = mnist()
     order = np.random.default_rng(0).permutation(len(X))
     return labelled(X[order], label[order])
+
+
+@lru_cache(1)
+def small_digits() -> Data:
+    """The same of scikit-learn's 1,797 digits of 8 x 8 pixels."""
+    images, label = _originals()
+    return labelled(images.reshape(len(images), -1), label)
 
 
 def labelled(X: Array, label: Array) -> Data:
@@ -62,9 +73,9 @@ def begun(told: dict, d: int) -> Array:
 
 def parts(told: dict, data: Data) -> tuple[Data, Data, Data]:
     """Training samples, nested over n for one seed; those for choosing a step; those for testing."""
-    pool, rest = data.split(POOL)
-    order = np.random.default_rng((told["seed"], 1)).permutation(POOL)[: told["n"]]
-    return Data(pool.X[order], pool.y[order], data.name), *rest.split(CHOSEN)
+    pool, rest = data.split(told["pool"])
+    order = np.random.default_rng((told["seed"], 1)).permutation(told["pool"])[: told["n"]]
+    return Data(pool.X[order], pool.y[order], data.name), *rest.split(told["chosen"])
 
 
 def row(net: Deep, theta: Array, given: tuple[Data, Data, Data], step: int, loss: float, smallest: float | None):

@@ -61,7 +61,14 @@ def test_training_sets_are_nested(data):
     few, more = (study.parts(study.DIGITS | {"n": n, "seed": 3}, data)[0] for n in (5, 9))
     assert (more.X[:5] == few.X).all()
     _, valid, test = study.parts(study.DIGITS | {"n": 5, "seed": 3}, data)
-    assert len(valid.X) == study.CHOSEN and len(test.X) == len(data.X) - study.POOL - study.CHOSEN
+    assert len(valid.X) == study.DIGITS["chosen"]
+    assert len(test.X) == len(data.X) - study.DIGITS["pool"] - study.DIGITS["chosen"]
+
+
+def test_the_chapter_s_digits():
+    data = study.small_digits()
+    assert data.X.shape == (1797, 64) and data.X.min() == 0 and data.X.max() == 1
+    assert [len(part.X) for part in study.parts(study.SMALL_DIGITS | {"seed": 1}, data)] == [30, 300, 697]
 
 
 def test_points_are_new():
