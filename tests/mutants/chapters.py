@@ -864,8 +864,8 @@ FAULTS = [
         ["cayci/figure-3", "cayci/remark-26", "cayci/theorem-25-ours"],
     ),
     (
-        "a projector without its first direction",
-        ("geometry.space:TangentSpace.projector", "return self.Q @ self.Q.T", "return self.Q[:, 1:] @ self.Q[:, 1:].T"),
+        "a basis of the tangent space a hundredth too long",
+        ("geometry.space:tangent_space", "TangentSpace(at, Q[:, :r]", "TangentSpace(at, 1.01 * Q[:, :r]"),
         ["cayci/claim-1"],
     ),
     # chapter 4.4
