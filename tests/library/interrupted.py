@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,6 +69,13 @@ def interrupted(call, after):
         return error
 
 
+def duration(call):
+    """Seconds."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 def lifted():
     """Whether Ctrl+C comes through in the middle of putting BLAS back."""
     limit, real = streaming._LIMIT, streaming._LIMIT._set
@@ -85,12 +93,13 @@ def lifted():
 
 def main(seed):
     rng, before = random.Random(seed), blas()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, TemporaryDirectory() as other:
         whole, file = Path(folder) / "whole.jsonl", Path(folder) / "cut.jsonl"
         expected = [record["result"] for record in run(STUDY, whole)]
+        seconds = duration(lambda: run(STUDY, Path(other) / "timed.jsonl"))  # the first run has loaded everything
         stopped = 0
-        for _ in range(6):
-            stopped += interrupted(lambda: run(STUDY, file), rng.uniform(0.0, 0.12)) is not None
+        for _ in range(6):  # the first two cannot get to the end
+            stopped += interrupted(lambda: run(STUDY, file), rng.uniform(0.0, 0.4) * seconds) is not None
             text = file.read_text() if file.exists() else ""
             say("every line of the file is whole", all(json.loads(line) for line in text.splitlines()))
             say("BLAS is as it was", blas() == before)
@@ -104,7 +113,9 @@ def main(seed):
     say("an interrupt while the limit is lifted leaves none", lifted() and blas() == before)
     right, found = newton_step(NET, THETA, DATA.X, DATA.y, 1.0).delta, 0
     for direction in (Newton(1.0), GaussNewton(Constant(1e-2))) * 4:
-        error = interrupted(lambda step=direction: train(NET, THETA, DATA, step, 10**6), rng.uniform(0.01, 0.15))
+        few = duration(lambda step=direction: train(NET, THETA, DATA, step, 3))
+        wait = few * rng.uniform(2.0, 10.0)  # some steps are done by then
+        error = interrupted(lambda step=direction: train(NET, THETA, DATA, step, 10**6), wait)
         found += error is not None
         say(
             "the run has its history",
