@@ -57,7 +57,7 @@ class Firefox:
         self.ask("session.subscribe", events=["log.entryAdded"])
         self.window = self.ask("browsingContext.create", type="tab")["context"]  # the first one has no focus
         self.ask("browsingContext.activate", context=self.window)
-        self.ask("browsingContext.setViewport", context=self.window, viewport={"width": 1280, "height": 800})
+        self.resize(1280, 800)
 
     def _address(self) -> str:
         for _ in range(600):
@@ -78,24 +78,31 @@ class Firefox:
             raise RuntimeError(f"{method}: {answer['error']}: {answer['message']}")
         return answer["result"]
 
+    def resize(self, width: int, height: int) -> None:
+        self.ask("browsingContext.setViewport", context=self.window, viewport={"width": width, "height": height})
+
     def goto(self, url: str) -> None:
         self.evaluate("() => document.fonts.ready.then(() => true)")  # a font given up halfway would be an error
         self.ask("browsingContext.navigate", context=self.window, url=url, wait="complete")
 
-    def evaluate(self, function: str, *arguments) -> Any:
-        """What a function of the page returns, by way of JSON; promises are awaited."""
+    def evaluate(self, function: str, *arguments, frame: str = "") -> Any:
+        """What a function of the page, or of a frame in it, returns, by way of JSON; promises are awaited."""
         given = ", ".join(json.dumps(value) for value in arguments)
         text = f"(async () => JSON.stringify(await ({function})({given}) ?? null))()"
-        target = {"context": self.window}
+        target = {"context": frame or self.window}
         answer = self.ask("script.evaluate", expression=text, target=target, awaitPromise=True)
         if answer["type"] == "exception":
             raise RuntimeError(answer["exceptionDetails"]["text"])
         return json.loads(answer["result"]["value"])
 
-    def wait_for(self, function: str, *arguments, seconds: float = 30) -> Any:
+    def frame(self) -> str:
+        """The first frame of the page."""
+        return self.ask("browsingContext.getTree", root=self.window)["contexts"][0]["children"][0]["context"]
+
+    def wait_for(self, function: str, *arguments, seconds: float = 30, frame: str = "") -> Any:
         """The first value of a function that is not empty."""
         end = time.monotonic() + seconds
-        while not (value := self.evaluate(function, *arguments)):
+        while not (value := self.evaluate(function, *arguments, frame=frame)):
             if time.monotonic() > end:
                 raise TimeoutError(f"still empty after {seconds} s: {function}")
             time.sleep(0.05)

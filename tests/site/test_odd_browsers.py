@@ -58,6 +58,20 @@ def test_in_a_sandboxed_frame(browser, site):
     assert not errors
 
 
+def test_without_javascript(browser, site):
+    """An explorer's first picture is there, without controls that would do nothing; the search says what it lacks."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/{CHAPTER}.html")
+    explorer = page.locator(".nntk-explorer").first
+    assert explorer.locator(".nntk-picture img, .nntk-picture svg").first.is_visible()
+    controls = explorer.locator("[data-param]").all()
+    assert controls and not any(control.is_visible() for control in controls)
+    page.goto(f"{site}/search.html")
+    assert "activate JavaScript" in page.locator(".admonition").first.inner_text()
+    context.close()
+
+
 def test_excerpts_are_text(open_page, site):
     """Formulas of a page that are shown as text have neither delimiters nor backslashes."""
     with open_page("search") as page:
