@@ -90,6 +90,11 @@ def test_table_of_contents_lists_every_page():
     assert listed == {page for page in pages if ".ipynb_checkpoints" not in page}
 
 
+def test_chapters_come_in_the_order_of_their_numbers():
+    chapters = [page for page in documents() if re.match(r"book/\d", page) and not page.endswith("/index")]
+    assert len(chapters) > 30 and chapters == sorted(chapters)
+
+
 @pytest.mark.parametrize("folder", ["nntk_lib", "book/_ext"])
 def test_modules_are_short(folder):
     """At most 200 lines of code: without blank lines, comments and docstrings."""
