@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
+from asked import QUERIES, SPACING
 from firefox import Firefox, program
 from sources import CI, MAIN, PAGES, calls, name_of
-from test_odd_browsers import SPACING
-from test_search import QUERIES
 
 pytestmark = pytest.mark.browser
 

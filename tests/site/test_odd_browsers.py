@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from asked import SPACING
 from sources import MAIN, name_of
 
 pytestmark = pytest.mark.browser
@@ -19,8 +20,6 @@ MISSING = """() => {
     Object.defineProperty(window, name, { value: null, configurable: true });
   }
 }"""
-SPACING = """* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }
-p { margin-bottom: 2em !important; }"""  # WCAG 2.2, 1.4.12
 
 
 @pytest.mark.parametrize("storage", [REFUSED, MISSING], ids=["refused", "missing"])

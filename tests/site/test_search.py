@@ -5,21 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from asked import QUERIES
 
 pytestmark = pytest.mark.browser
-
-# query, where one of the first three results has to lead
-QUERIES = [
-    ("Theorem 2.3.5", "book/2-newton/03-newton-ntk.html#thm-newton-4"),
-    ("Proposition 2.2.3", "book/2-newton/02-exact-step.html#prop-blocks-decide"),
-    ("convergence in the infinite-width limit", "book/2-newton/03-newton-ntk.html#thm-newton-4"),
-    ("push-through", "book/2-newton/02-exact-step.html#the-push-through-identity"),
-    ("Lemma 20", "book/2-newton/02-exact-step.html#lem-definite"),
-    ("lemma 20", "book/appendix/proofs-2.html#lemma-20-a-sufficient-regularization"),
-    ("riedl theorem 10", "book/2-newton/07-high-probability.html#thm-prob-10"),
-    ("Exercise 2.3.3", "book/2-newton/03-newton-ntk.html#ex-nntk-alpha"),
-    ("newton_step", "book/appendix/library-methods.html#nntk_lib.methods.newton.newton_step"),
-]
 
 
 def results(page, root: str, query: str):
