@@ -15,3 +15,10 @@ QUERIES = [
 
 SPACING = """* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }
 p { margin-bottom: 2em !important; }"""  # WCAG 2.2, 1.4.12
+
+# every control back to where the page starts
+RESET = """() => document.querySelectorAll('.nntk-explorer [data-param]').forEach(e => {
+  if (e.options) e.selectedIndex = [...e.options].findIndex(o => o.defaultSelected);
+  else e.value = e.defaultValue;
+  e.dispatchEvent(new Event('input', {bubbles: true}));
+})"""
