@@ -119,7 +119,7 @@ def main(seed):
         found += error is not None
         say(
             "the run has its history",
-            error is not None and len(error.history.loss) >= len(error.history.steps) > 0 or error,
+            (history := getattr(error, "history", None)) and len(history.loss) >= len(history.steps) > 0,
         )
         say("BLAS is as it was after a run", blas() == before)
     say("every run was stopped", found == 8)

@@ -77,13 +77,28 @@ def test_memory_is_flat_over_two_thousand_steps():
     assert peak - late < 2**18
 
 
+# Whether an interrupt came in time depends on the machine; what it leaves does not.
+IN_TIME = ("the study was stopped at least twice", "the run has its history", "every run was stopped")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="interrupts by a signal")
-@pytest.mark.parametrize("seed", [0])
-def test_ctrl_c_leaves_nothing_behind(seed):
-    """No partial line, no state, no lock, no changed limit of threads; the history of the run is in the error."""
-    command = [sys.executable, "-m", "tests.library.interrupted", str(seed)]
-    limits = {"OPENBLAS_NUM_THREADS": "2", "NNTK_THREADS": "2"}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | limits, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-3000:]
-    facts = done.stdout.splitlines()
-    assert len(facts) == 36 and all(fact.endswith(": True") for fact in facts), done.stdout + done.stderr[-2000:]
+def test_ctrl_c_leaves_nothing_behind():
+    """No partial line, no state, no lock, no changed limit of threads; the history of the run is in the error.
+
+    On a busy machine an interrupt may come too late or too early: one of three tries has to be in time.
+    """
+    limits, missed = {"OPENBLAS_NUM_THREADS": "2", "NNTK_THREADS": "2"}, []
+    for seed in range(3):
+        command = [sys.executable, "-m", "tests.library.interrupted", str(seed)]
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | limits, capture_output=True, text=True, timeout=120)
+        if done.stderr.rstrip().endswith("KeyboardInterrupt"):
+            missed.append("the interrupt came between two calls")
+            continue
+        assert done.returncode == 0, done.stderr[-3000:]
+        facts = done.stdout.splitlines()
+        false = [fact for fact in facts if not fact.endswith(": True")]
+        assert len(facts) == 36 and all(fact.startswith(IN_TIME) for fact in false), done.stdout + done.stderr[-2000:]
+        if not false:
+            return
+        missed += false
+    raise AssertionError(missed)
