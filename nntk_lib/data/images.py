@@ -20,7 +20,7 @@ TRAIN = 1400
 
 
 @lru_cache(1)
-def _originals() -> tuple[Array, Array]:
+def originals() -> tuple[Array, Array]:
     """The digits with pixels in [0, 1], shape (1797, 8, 8), and their classes, in an order that is always the same."""
     from sklearn.datasets import load_digits
 
@@ -65,7 +65,7 @@ def _scale(images: Array) -> tuple[Array, float]:
 @lru_cache(8)
 def _rotated_scale(largest: float) -> tuple[Array, float]:
     """Mean image and standard deviation of the training digits, each at nine angles: the same for every sample."""
-    images, _ = _originals()
+    images, _ = originals()
     angles = np.deg2rad(largest * (np.arange(9) - 4) / 4.5)  # midpoints of nine cells
     return _scale(np.concatenate([rotate(images[:TRAIN], np.full(TRAIN, a)) for a in angles]))
 
@@ -105,7 +105,7 @@ def rotated_digits(n: int, rng: np.random.Generator | int, part: str = "train", 
     one_of("part", part, ("train", "test"))
     if positive("largest", largest) > 180:
         raise ParameterError(f"largest = {largest:g} must be at most 180 degrees.")
-    images, _ = _originals()
+    images, _ = originals()
     images = images[:TRAIN] if part == "train" else images[TRAIN:]
     rounds = -(-n // len(images))
     chosen = np.concatenate([rng.permutation(len(images)) for _ in range(rounds)])[:n]
@@ -142,7 +142,7 @@ def digits(n: int | None = None, rng: np.random.Generator | int = 0) -> Data:
     >>> train.y.shape, test.y.argmax(axis=1)[:3].shape
     ((400, 10), (3,))
     """
-    images, classes = _originals()
+    images, classes = originals()
     n = len(images) if n is None else integer("n", n)
     if n > len(images):
         raise ParameterError(f"n = {n} must be at most {len(images)}, the number of digits.")

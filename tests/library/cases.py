@@ -1,5 +1,7 @@
 """Random problems shared by the library's tests, and the tolerances, which are formulas."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -36,3 +38,23 @@ def random_cases(activations, largest_beta):
 def relative(a, b):
     """Relative difference in the Euclidean norm."""
     return np.linalg.norm(np.ravel(a) - np.ravel(b)) / np.linalg.norm(np.ravel(b))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Outputs (a^2, b, 0): the surface has a fold at a = 0."""
+
+    theta: np.ndarray = None
+
+    def at(self, theta, X):
+        return Fold(np.asarray(theta, float))
+
+    @property
+    def f(self):
+        return np.array([self.theta[0] ** 2, self.theta[1], 0.0])
+
+    def jvp(self, v):
+        return np.array([2 * self.theta[0] * v[0], v[1], 0.0])
+
+    def second(self, v, w):
+        return np.array([2 * v[0] * w[0], 0.0, 0.0])

@@ -10,6 +10,8 @@ from nntk_lib.losses import LogCosh, Square, WeightedSquare
 from nntk_lib.networks.deep import Deep
 from nntk_lib.networks.shallow.spec import Shallow
 
+from .cases import Fold
+
 EPS = np.finfo(float).eps
 NO_DATA = np.zeros((1, 1))
 
@@ -434,23 +436,6 @@ def test_bad_input_is_named():
 
 
 def test_a_fold_ends_a_geodesic():
-    @dataclass(frozen=True)
-    class Fold:
-        theta: np.ndarray = None
-
-        def at(self, theta, X):
-            return Fold(np.asarray(theta, float))
-
-        @property
-        def f(self):
-            return np.array([self.theta[0] ** 2, self.theta[1], 0.0])
-
-        def jvp(self, v):
-            return np.array([2 * self.theta[0] * v[0], v[1], 0.0])
-
-        def second(self, v, w):
-            return np.array([2 * v[0] * w[0], 0.0, 0.0])
-
     with pytest.raises(SingularSystemError, match=r"geodesic ends.*earlier"):
         geodesic(Fold(), [1.0, 0.0], NO_DATA, [-1.0, 0.2], [0.0, 1.0])
     assert issubclass(SingularSystemError, NNTKError)

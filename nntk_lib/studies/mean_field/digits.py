@@ -16,12 +16,12 @@ import numpy as np
 
 from ... import Adam, Batches, CrossEntropy, Deep, GaussNewton, Smallest, Square, train
 from ...data import Data
-from ...data.images import _originals
+from ...data.images import originals
 from ...exceptions import Array
 from ...features import refit
 from ..images.tasks import mnist
 from ..runner import FOLDER, Study, read
-from .run import LOST, RECORDED, State, rounded
+from .run import State, onward, rounded
 
 OUTPUTS = 10
 # Digits to train on ("pool"), and to choose a step ("chosen"); the others, 2,000 of 5,000, are for testing.
@@ -42,7 +42,7 @@ def digits() -> Data:
 @lru_cache(1)
 def small_digits() -> Data:
     """The same of scikit-learn's 1,797 digits of 8 x 8 pixels."""
-    images, label = _originals()
+    images, label = originals()
     return labelled(images.reshape(len(images), -1), label)
 
 
@@ -78,7 +78,7 @@ def parts(told: dict, data: Data) -> tuple[Data, Data, Data]:
     return Data(pool.X[order], pool.y[order], data.name), *rest.split(told["chosen"])
 
 
-def row(net: Deep, theta: Array, given: tuple[Data, Data, Data], step: int, loss: float, smallest: float | None):
+def row(net: Deep, given: tuple[Data, Data, Data], theta: Array, step: int, loss: float, smallest: float | None):
     """A row of the curves, as in :mod:`nntk_lib.studies.mean_field.run`; there is no cosine distance."""
     known, *others = given
     again = refit(net, theta, known.X, known.y).theta
@@ -98,25 +98,20 @@ def steps(told: dict, data: Data, state: State | None) -> tuple[State, dict | No
     given, net, loss = parts(told, data), student(told["m"]), Square()
     known, newton = given[0], told["method"] == "gauss-newton"
     direction = GaussNewton(Smallest(1.0, told["floor"]), metric="identity")
-    cap = 0 if told["method"] == "random-features" else told["cap"]
-    state = state or State(begun(told, known.X.shape[1]))
-    theta, k, rows, first = state.theta, state.k, state.rows, state.first
-    for _ in range(CHUNK):
-        with np.errstate(over="ignore", invalid="ignore"):  # a lost run says so
-            at = net.at(theta, known.X)
-            value = loss.value(at.f, known.y)
-        first = min(first, value) if k == 0 else first
-        if k and not value < LOST * first:
-            return State(theta, k, rows, first), {"steps": k, "end": "lost", "curves": list(rows)}
-        ended = "tol" if value <= told["tol"] else "cap" if k == cap else ""
-        step = direction(at, loss, known.y) if newton and not ended else None
-        if ended or k in RECORDED:
-            rows = (*rows, row(net, theta, given, k, value, step and step.a))
+
+    def evaluate(theta: Array):
+        at = net.at(theta, known.X)
+        return at, loss.value(at.f, known.y)
+
+    def step(at, ended: str):
         if ended:
-            return State(theta, k, rows, first), {"steps": k, "end": ended, "curves": list(rows)}
-        delta = step.delta if newton else -at.vjp(loss.gradient(at.f, known.y))
-        theta, k = theta + told["alpha"] * delta, k + 1
-    return State(theta, k, rows, first), None
+            return None, None
+        found = direction(at, loss, known.y) if newton else None
+        delta = found.delta if newton else -at.vjp(loss.gradient(at.f, known.y))
+        return told["alpha"] * delta, found and found.a
+
+    state = state or State(begun(told, known.X.shape[1]))
+    return onward(told, state, CHUNK, evaluate, step, lambda *now: row(net, given, *now))
 
 
 def run_of(method: str, n: int, seed: int, **more) -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 SEEDS = (1, 2, 3, 4, 5)  # of the teacher, the samples and the start
 M, N = 5000, 500  # neurons and samples of the paper
 
@@ -113,7 +115,7 @@ def whole_scale_points() -> list[dict]:
     ]
 
 
-def over_samples(seed: int, act: str, s: float, *methods: str) -> list[dict]:
+def over_samples(seed: int, act: str, s: float, *methods: str, up_to: int = SAMPLES[-1]) -> list[dict]:
     """Runs over the number of samples: Gauss-Newton with the step n / 5, gradient descent with m / 2 and 3000 steps."""
     start = {"seed": seed, "s": s, "act": act}
     each = {
@@ -121,7 +123,7 @@ def over_samples(seed: int, act: str, s: float, *methods: str) -> list[dict]:
         "gauss-newton": lambda n: newton(n / 5, **start, n=n),
         "gradient-descent": lambda n: gradient(0.5 * M, **start, n=n, cap=3000),
     }
-    return [each[method](n) for n in SAMPLES for method in methods]
+    return [each[method](n) for n in SAMPLES if n <= up_to for method in methods]
 
 
 def samples_points() -> list[dict]:
@@ -134,12 +136,12 @@ def samples_points() -> list[dict]:
             for s in (1e-3, 1.0)
             for point in over_samples(seed, act, s, "random-features", "gauss-newton")
         ),
-        *over_samples(1, "relu", 1e-3, "gradient-descent")[:3],
+        *over_samples(1, "relu", 1e-3, "gradient-descent", up_to=350),
     ]
 
 
 def whole_samples_points() -> list[dict]:
     """What `samples_points` leaves out: gradient descent elsewhere. About four hours on two cores."""
-    every = [(seed, act, s) for seed in SEEDS for act in ("relu", "silu") for s in (1e-3, 1.0)]
-    runs = [point for start in every for point in over_samples(*start, "gradient-descent")]
-    return runs[3:]
+    stored, starts = samples_points(), product(SEEDS, ("relu", "silu"), (1e-3, 1.0))
+    runs = [point for start in starts for point in over_samples(*start, "gradient-descent")]
+    return [point for point in runs if point not in stored]

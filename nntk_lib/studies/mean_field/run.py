@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,24 +113,60 @@ def advance(point: dict, state: State | None) -> tuple[State, dict | None]:
 def steps(told: dict, given: Problem, state: State) -> tuple[State, dict | None]:
     """Some steps on given data; :func:`advance` without the drawing."""
     newton, X, y = told["method"] == "gauss-newton", given.train.X, given.train.y
+    out = tuple(np.empty((2, len(state.theta), len(y))))
+
+    def evaluate(theta: Array):
+        at = one_pass(given.net, theta, X, newton, out)
+        return at, float(0.5 * np.mean((at.f - y) ** 2))
+
+    def step(at, ended: str):
+        if newton:
+            return gauss_newton(at, y, told["alpha"], told["floor"])
+        return None if ended else gradient_descent(at, y, told["alpha"]), None
+
+    row = lambda *now: measured(given, *now)
+    return onward(told, state, CHUNK, evaluate, step, row)
+
+
+def onward(
+    told: dict, state: State, chunk: int, evaluate: Callable, step: Callable, row: Callable
+) -> tuple[State, dict | None]:
+    """Some steps of a run, whatever its network.
+
+    Parameters
+    ----------
+    told : dict
+        Its setting, with "method", "tol" and "cap".
+    state : State
+    chunk : int
+        At most so many steps.
+    evaluate : callable
+        ``evaluate(theta)``: the network there, and the training loss.
+    step : callable
+        ``step(at, ended)``: the change of theta, which is not used where the run has ended, and what the row keeps as
+        the smallest eigenvalue.
+    row : callable
+        ``row(theta, k, loss, smallest)``, one of the curves.
+
+    Returns
+    -------
+    State
+    dict or None
+        As :func:`advance`.
+    """
     cap = 0 if told["method"] == "random-features" else told["cap"]
     theta, k, rows, first = state.theta, state.k, state.rows, state.first
-    out = tuple(np.empty((2, len(theta), len(y))))
     with np.errstate(over="ignore", invalid="ignore"):  # a lost run says so
-        for _ in range(CHUNK):
-            at = one_pass(given.net, theta, X, newton, out)
-            loss = float(0.5 * np.mean((at.f - y) ** 2))
+        for _ in range(chunk):
+            at, loss = evaluate(theta)
             first = min(first, loss) if k == 0 else first
-            lost = not loss < LOST * first if k else False
-            if lost:
+            if k and not loss < LOST * first:
                 return State(theta, k, rows, first), {"steps": k, "end": "lost", "curves": list(rows)}
             ended = "tol" if loss <= told["tol"] else "cap" if k == cap else ""
-            delta, smallest = None, None
-            if newton:
-                delta, smallest = gauss_newton(at, y, told["alpha"], told["floor"])
+            delta, smallest = step(at, ended)
             if ended or k in RECORDED:
-                rows = (*rows, measured(given, theta, k, loss, smallest))
+                rows = (*rows, row(theta, k, loss, smallest))
             if ended:
                 return State(theta, k, rows, first), {"steps": k, "end": ended, "curves": list(rows)}
-            theta, k = theta + (delta if newton else gradient_descent(at, y, told["alpha"])), k + 1
+            theta, k = theta + delta, k + 1
     return State(theta, k, rows, first), None

@@ -11,6 +11,7 @@ import nntk_lib as nn
 from nntk_lib import geometry, methods, theory, training
 from nntk_lib.methods.base import Step
 
+from ..cases import Fold
 from .follow import code, number
 from .problems import AT, DATA, DEEP, FILTERS, GGN, IMAGES, NET, ONE, PIXELS, THETA, WEIGHTS, D, N, X, Y
 
@@ -19,26 +20,6 @@ LEMMA = {"net": NET, "X": X, "m": 10**4, "steps": 2, "residual": 2.0, "c_max": 2
 WIDTHS, FALLING = [10, 100, 1000], [2.0, 0.2, 0.021]
 ERRORS = [1e-1, 1e-2, 1e-4, 1e-8]
 INNER = replace(NET, trains="inner")
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Outputs (a^2, b, 0): the surface has a fold at a = 0."""
-
-    theta: np.ndarray = None
-
-    def at(self, theta, X):
-        return Fold(np.asarray(theta, float))
-
-    @property
-    def f(self):
-        return np.array([self.theta[0] ** 2, self.theta[1], 0.0])
-
-    def jvp(self, v):
-        return np.array([2 * self.theta[0] * v[0], v[1], 0.0])
-
-    def second(self, v, w):
-        return np.array([2 * v[0] * w[0], 0.0, 0.0])
 
 
 @dataclass(frozen=True)

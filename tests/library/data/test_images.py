@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import rotate as slow_rotate
 
 from nntk_lib.data import digits, rotated_digits
-from nntk_lib.data.images import TRAIN, _originals, rotate
+from nntk_lib.data.images import TRAIN, originals, rotate
 from nntk_lib.exceptions import ParameterError
 
 EPS = np.finfo(float).eps
@@ -39,7 +39,7 @@ def test_rotated_digits_are_images_with_their_angles():
 def test_training_and_test_images_come_from_other_digits_with_one_scale():
     upright = 1e-9  # degrees: practically not turned
     train, test = rotated_digits(TRAIN, 0, largest=upright), rotated_digits(397, 0, "test", largest=upright)
-    images, _ = _originals()
+    images, _ = originals()
     assert len(np.unique(train.X.round(6).reshape(TRAIN, -1), axis=0)) == len(np.unique(images[:TRAIN], axis=0))
     seen = {x.round(6).tobytes() for x in train.X + 0.0}
     twice = {i.tobytes() for i in images[:TRAIN]} & {i.tobytes() for i in images[TRAIN:]}
