@@ -38,12 +38,12 @@ class Firefox:
     ----------
     folder : Path
         Of its profile.
-    **prefs
-        Settings of about:config, with _ for the dots.
+    prefs : dict, optional
+        Settings of about:config.
     """
 
-    def __init__(self, folder: Path, **prefs):
-        settings = NOWHERE | QUIET | {name.replace("_", "."): value for name, value in prefs.items()}
+    def __init__(self, folder: Path, prefs: dict | None = None):
+        settings = NOWHERE | QUIET | (prefs or {})
         lines = [f'user_pref("{name}", {json.dumps(value)});\n' for name, value in settings.items()]
         (folder / "user.js").write_text("".join(lines), encoding="utf-8")
         command = [program(), "--headless", "--remote-debugging-port", "0", "--profile", str(folder)]

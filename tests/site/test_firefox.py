@@ -43,11 +43,11 @@ def offered() -> bool:
 
 
 @contextmanager
-def started(folder, **prefs):
+def started(folder, prefs=None):
     if program() is None:
         reason = "NOTHING RAN IN A SECOND ENGINE: no Firefox found; install firefox-esr, or set FIREFOX to its path"
         pytest.fail(reason, pytrace=False) if CI and offered() else pytest.skip(reason)
-    browser = Firefox(folder, **prefs)
+    browser = Firefox(folder, prefs)
     try:
         yield browser
     finally:
@@ -144,9 +144,23 @@ def test_from_a_disk(firefox, unpacked):
 
 
 def test_without_storage(tmp_path, site):
-    with started(tmp_path, dom_storage_enabled=False) as browser:
+    with started(tmp_path, {"dom.storage.enabled": False}) as browser:
         browser.goto(f"{site}/{CHAPTER}.html")
         browser.wait_for(READY)
         browser.goto(f"{site}/search.html?q=Hessian")
         browser.wait_for(FINISHED)
         assert len(browser.evaluate(RESULTS)) == 3
+
+
+def test_with_the_readers_own_colours(tmp_path, site):
+    """Forced colours: the picture keeps its own, controls are there and move it, the page one is on has a border."""
+    with started(tmp_path, {"browser.display.document_color_use": 2}) as browser:
+        browser.goto(f"{site}/{CHAPTER}.html")
+        browser.wait_for(READY)
+        assert browser.evaluate("() => matchMedia('(forced-colors: active)').matches")
+        style = "(what, name) => getComputedStyle(document.querySelector(what))[name]"
+        assert browser.evaluate(style, ".bd-sidebar-primary [aria-current=page]", "borderInlineStartWidth") == "3px"
+        assert browser.evaluate(style, ".nntk-picture", "forcedColorAdjust") == "none"
+        before = browser.evaluate(SEEN, 0)
+        browser.press(browser.evaluate(FOCUS, 0))
+        browser.wait_for(f"(k, old) => ({SEEN})(k)[0] !== old", 0, before[0])

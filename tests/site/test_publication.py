@@ -26,11 +26,11 @@ every_file = pytest.mark.parametrize("page", documents() + GENERATED)
 
 
 class Head(HTMLParser):
-    """The title, the descriptions and the canonical address of a page, and its text."""
+    """The title, the descriptions, the canonical address and the icon of a page, and its text."""
 
     def __init__(self, text: str):
         super().__init__()
-        self.title, self.meta, self.canonical, self.open = "", {}, [], ""
+        self.title, self.meta, self.canonical, self.icon, self.open = "", {}, [], [], ""
         self.feed(text)
         self.text = " ".join(unescape(re.sub("<.*?>", "", text[text.find("<article") :])).split())
 
@@ -41,6 +41,8 @@ class Head(HTMLParser):
             self.meta.setdefault(attrs.get("property") or attrs.get("name"), attrs["content"])
         if tag == "link" and attrs.get("rel") == "canonical":
             self.canonical.append(attrs["href"])
+        if tag == "link" and "icon" in attrs.get("rel", "").split():
+            self.icon.append(attrs["href"])
 
     def handle_endtag(self, tag):
         self.open = ""
@@ -77,6 +79,13 @@ def test_title_and_address(html, page):
         assert found.title == TITLE
     else:
         assert re.fullmatch(rf"\S.+ (—|-) {TITLE}", found.title)
+
+
+@every_file
+def test_icon(html, page):
+    """One, of ours; without it a browser asks the server for a file that is not there."""
+    (icon,) = head(html, page).icon
+    assert (html / page).parent.joinpath(icon).read_bytes() == (BOOK / "_static" / "favicon.svg").read_bytes()
 
 
 @every_page
