@@ -41,6 +41,9 @@ FILL_FORMULAS = """() => window.emptied.forEach(({e, glyphs, style}) => {
   e.setAttribute('style', style);
   e.append(...glyphs);
 })"""
+BELOW = """() => [...document.querySelectorAll('div.math > .eqno')].map(number =>
+  number.getBoundingClientRect().top -
+  number.parentElement.querySelector('mjx-container').getBoundingClientRect().bottom)"""
 # Contrast is most of the rest. Texts of one kind (tag and class), one colour, size and weight, on the same ground, have
 # the same contrast: three of each are looked at.
 MARK_TEXTS = """() => {
@@ -189,6 +192,14 @@ def test_targets_on_a_phone(open_page, name):
         page.locator(".primary-toggle").click()  # the list of contents, too
         page.evaluate("() => document.querySelectorAll('article details').forEach(e => { e.open = true; })")
         assert not page.evaluate(SMALL_TARGETS)
+
+
+def test_numbers_of_formulas_on_a_phone(open_page):
+    """They stand below, so that the formula has the whole width."""
+    with open_page("book/5-riemannian/05-underparameterized") as page:
+        page.set_viewport_size(NARROW)
+        below = page.evaluate(BELOW)
+        assert below and min(below) >= 0
 
 
 def test_high_contrast_and_reduced_motion(open_page):
