@@ -646,6 +646,7 @@ FAULTS = [
         ("studies.mean_field.results:last", "[column][-1]", "[column][0]"),
         [
             "arbel/damping-floor",
+            "arbel/digits-mnist",
             "arbel/figure-1-left",
             "arbel/figure-1-right",
             "arbel/figure-2-right",
