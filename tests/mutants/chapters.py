@@ -826,12 +826,8 @@ FAULTS = [
         ["cayci/depth-border", "cayci/depth-condition", "cayci/depth-width"],
     ),
     (
-        "slopes lost in the back-propagation of deep networks",
-        (
-            "networks.deep_tangent:DeepTangent._pull",
-            "delta = np.multiply(flat, slopes.reshape(len(slopes), *[1] * (flat.ndim - 2), -1), out=flat)",
-            "delta = flat",
-        ),
+        "gradients of deep networks a third too short",
+        ("networks.deep_tangent:DeepTangent.vjp", "self._pull(self.net.scale * a)", "self._pull(self.net.scale * a / 1.5)"),
         ["cayci/depth-moving"],
     ),
     # chapter 5.5
