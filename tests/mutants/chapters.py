@@ -827,7 +827,11 @@ FAULTS = [
     ),
     (
         "gradients of deep networks a third too short",
-        ("networks.deep_tangent:DeepTangent.vjp", "self._pull(self.net.scale * a)", "self._pull(self.net.scale * a / 1.5)"),
+        (
+            "networks.deep_tangent:DeepTangent.vjp",
+            "self._pull(self.net.scale * a)",
+            "self._pull(self.net.scale * a / 1.5)",
+        ),
         ["cayci/depth-moving"],
     ),
     # chapter 5.5
