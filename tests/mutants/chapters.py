@@ -723,6 +723,7 @@ FAULTS = [
         "a step in sample space three percent too short",
         ("methods.gauss_newton:_dual", "delta = at.vjp(-z", "delta = 0.97 * at.vjp(-z"),
         [
+            "cayci/corollary-14",
             "cayci/lemma-2",
             "cayci/lemma-3",
             "cayci/not-time-rescaling",
@@ -745,7 +746,7 @@ FAULTS = [
     (
         "Gram matrix of deep networks three percent too large",
         ("networks.deep_tangent:DeepTangent._gram", "self._product(self)", "1.03 * self._product(self)"),
-        ["cayci/centring", "cayci/movement"],
+        ["cayci/centring", "cayci/depth-advantage", "cayci/movement"],
     ),
     (
         "Gram matrix of the inner weights two percent too large",
@@ -813,6 +814,26 @@ FAULTS = [
         "Adam with one mean square for all parameters",
         ("methods.baselines:Adam.__call__", "* g * g", "* (g * g).mean()"),
         ["cayci/remark-11"],
+    ),
+    # chapter 5.3, and measured
+    (
+        "unit gain of deep networks lost",
+        ("networks.deep:Deep.constant", "1 / second_moment(self.act)", "1.0"),
+        ["cayci/lemma-13", "cayci/lemma-13-length", "cayci/lemma-13-width"],
+    ),
+    (
+        "slopes lost in the limit kernel of deep networks",
+        ("limits.depth:deep_limit_ntk", "else T * D + S", "else T + S"),
+        ["cayci/depth-border", "cayci/depth-condition", "cayci/depth-width"],
+    ),
+    (
+        "gradients of deep networks a third too short",
+        (
+            "networks.deep_tangent:DeepTangent.vjp",
+            "self._pull(self.net.scale * a)",
+            "self._pull(self.net.scale * a / 1.5)",
+        ),
+        ["cayci/depth-moving"],
     ),
     # chapter 5.5
     (
