@@ -21,8 +21,8 @@ def to_the_end(point: dict) -> dict:
 
 
 def test_what_the_chapters_show_is_stored():
-    names = ["mean-field-step", "mean-field-collapse", "mean-field-scale", "mean-field-samples"]
-    assert [study.name for study in STORED] == names
+    names = ["step", "collapse", "scale", "samples", "digits"]
+    assert [study.name for study in STORED] == [f"mean-field-{name}" for name in names]
 
 
 @pytest.mark.parametrize("study", STORED, ids=lambda study: study.name)
