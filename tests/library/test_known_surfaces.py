@@ -90,7 +90,7 @@ def skew(n, q):
 
 
 def rotations(n):
-    """Rotations of R^n as points of R^{n n}: Cayley's map (I - A)^{-1} (I + A) = 2 M - I of a skew A, M = (I - A)^{-1}."""
+    """Rotations of R^n, points of R^{n n}: Cayley's map (I - A)^{-1} (I + A) = 2 M - I, A skew, M = (I - A)^{-1}."""
 
     def inverse(q):
         return np.linalg.inv(np.eye(n) - skew(n, q))
