@@ -836,13 +836,27 @@ FAULTS = [
     (
         "a damping of 0.3 where none is asked for",
         ("methods.damping:Constant.__call__", "return self.a, self.b", "return self.a or 0.3, self.b"),
-        ["cayci/figure-1", "cayci/reparametrization"],
+        ["cayci/figure-1", "cayci/reparametrization", "cayci/reparametrization-damping"],
+    ),
+    (
+        "velocities lifted with squared singular values",
+        ("geometry.space:TangentSpace.lift", "(c / self.s)", "(c / self.s**2)"),
+        ["cayci/figure-1-straight"],
+    ),
+    (
+        "a projector by the normal equations",
+        (
+            "geometry.space:tangent_space",
+            "np.linalg.svd(J, full_matrices=False)",
+            "(lambda w, V: (J @ V / np.sqrt(np.abs(w)), np.sqrt(np.abs(w)), V.T))(*np.linalg.eigh(J.T @ J))",
+        ),
+        ["cayci/projector-rounding"],
     ),
     # chapter 5.5
     (
         "geodesics that bend to the wrong side",
         ("geometry.space:TangentSpace.acceleration", "return -self.pull(", "return self.pull("),
-        ["cayci/lemma-21", "cayci/reparametrization-steps"],
+        ["cayci/lemma-21", "cayci/reparametrization-exponential", "cayci/reparametrization-steps"],
     ),
     (
         "curvature's part of the Hessian five percent too large",
@@ -861,7 +875,14 @@ FAULTS = [
     (
         "curvature five percent too large",
         ("geometry.space:TangentSpace.curvature", "return self.normal(", "return 1.05 * self.normal("),
-        ["cayci/lemma-28", "cayci/remark-27-ours"],
+        [
+            "cayci/curvature-orders",
+            "cayci/curvature-width",
+            "cayci/known-surface",
+            "cayci/lemma-28",
+            "cayci/remark-27-ours",
+            "cayci/three-lengths",
+        ],
     ),
     (
         "gradients on the surface a tenth too short",
