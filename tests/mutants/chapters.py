@@ -844,12 +844,8 @@ FAULTS = [
         ["cayci/figure-1-straight"],
     ),
     (
-        "a basis of the tangent space in single precision",
-        (
-            "geometry.space:tangent_space",
-            "TangentSpace(at, Q[:, :r]",
-            "TangentSpace(at, Q[:, :r].astype(np.float32).astype(float)",
-        ),
+        "projectors in single precision",
+        ("geometry.space:TangentSpace.projector", "self.Q @ self.Q.T", "(self.Q @ self.Q.T).astype(np.float32)"),
         ["cayci/projector-rounding"],
     ),
     (
