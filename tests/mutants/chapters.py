@@ -835,11 +835,46 @@ FAULTS = [
         ),
         ["cayci/depth-moving"],
     ),
+    # chapter 5.4
+    (
+        "slope of tanh a fifth too steep",
+        ("networks.activations:_tanh", "np.subtract(1, ds, out=ds)", "np.subtract(1, 1.2 * ds, out=ds)"),
+        ["cayci/equation-20", "cayci/lemma-15", "cayci/lemma-17"],
+    ),
+    (
+        "tangent spaces without their weakest direction",
+        (
+            "geometry.space:tangent_space",
+            "r = int((relative > rtol).sum())",
+            "r = max(1, int((relative > rtol).sum()) - 1)",
+        ),
+        ["cayci/prop-18"],
+    ),
+    (
+        "projections that do nothing",
+        ("geometry.space:TangentSpace.project", "u.copy() if self.is_open else", "u.copy() if len(self.Q) else"),
+        ["cayci/singular-kernel"],
+    ),
+    (
+        "a damping of 0.3 where none is asked for",
+        ("methods.damping:Constant.__call__", "return self.a, self.b", "return self.a or 0.3, self.b"),
+        ["cayci/figure-1", "cayci/reparametrization", "cayci/reparametrization-damping"],
+    ),
+    (
+        "velocities lifted with squared singular values",
+        ("geometry.space:TangentSpace.lift", "(c / self.s)", "(c / self.s**2)"),
+        ["cayci/figure-1-straight"],
+    ),
+    (
+        "geodesics that bend five percent too little",
+        ("geometry.space:TangentSpace.acceleration", "return -self.pull(", "return -0.95 * self.pull("),
+        ["cayci/reparametrization-exponential"],
+    ),
     # chapter 5.5
     (
         "geodesics that bend to the wrong side",
         ("geometry.space:TangentSpace.acceleration", "return -self.pull(", "return self.pull("),
-        ["cayci/lemma-21"],
+        ["cayci/lemma-21", "cayci/reparametrization-steps"],
     ),
     (
         "curvature's part of the Hessian five percent too large",
@@ -858,12 +893,19 @@ FAULTS = [
     (
         "curvature five percent too large",
         ("geometry.space:TangentSpace.curvature", "return self.normal(", "return 1.05 * self.normal("),
-        ["cayci/lemma-28", "cayci/remark-27-ours"],
+        [
+            "cayci/curvature-orders",
+            "cayci/curvature-width",
+            "cayci/known-surface",
+            "cayci/lemma-28",
+            "cayci/remark-27-ours",
+            "cayci/three-lengths",
+        ],
     ),
     (
         "gradients on the surface a tenth too short",
         ("geometry.space:TangentSpace.gradient", "return self.project(", "return 0.9 * self.project("),
-        ["cayci/lemma-24"],
+        ["cayci/lemma-16", "cayci/lemma-24", "cayci/prop-20"],
     ),
     (
         "sides of a shortest path a tenth too long",
@@ -883,12 +925,12 @@ FAULTS = [
     (
         "an undamped step in the parameters two percent too short",
         ("methods.gauss_newton:_primal", "delta[trained] = -(", "delta[trained] = -0.98 * ("),
-        ["cayci/figure-3", "cayci/remark-26", "cayci/theorem-25-ours"],
+        ["cayci/figure-3", "cayci/fold", "cayci/remark-26", "cayci/theorem-25-ours"],
     ),
     (
         "a basis of the tangent space a hundredth too long",
         ("geometry.space:tangent_space", "TangentSpace(at, Q[:, :r]", "TangentSpace(at, 1.01 * Q[:, :r]"),
-        ["cayci/claim-1"],
+        ["cayci/claim-1", "cayci/lemma-19", "cayci/projector-rounding"],
     ),
     # chapter 4.4
     (
