@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -78,9 +79,64 @@ def _pools() -> list:
     return [library for library in found if library.user_api == "blas" and library.get_num_threads()]
 
 
+class _Task:
+    """A call for another thread, in the context of this one: it carries numpy's errstate."""
+
+    def __init__(self, call: Callable, *arguments):
+        self.call, self.given, self.done = (copy_context().run, call, *arguments), False, False
+        self.error, self.result, self.lock = None, None, threading.Lock()
+        self.lock.acquire()
+
+    def run(self) -> None:
+        try:
+            self.result = self.call[0](*self.call[1:])
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done = True
+            self.lock.release()
+
+    def wait(self) -> None:
+        while self.given and not self.done:
+            self.lock.acquire()
+
+    def value(self) -> Any:
+        self.wait()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class _Threads:
+    """Threads that wait for tasks; kept, since starting one takes as long as a gradient at m = 10^3.
+
+    The executors of the standard library wait by conditions. An interrupt there can leave a lock for ever in the hands
+    of the thread that was interrupted (Ctrl+C, once in some hundred interrupts), and the next step would hang.
+    """
+
+    def __init__(self):
+        self.queue, self.started = SimpleQueue(), 0
+
+    def take(self, tasks: list[_Task]) -> None:
+        """Give tasks away, as far as there are threads."""
+        try:
+            while self.started < len(tasks):
+                start_new_thread(self._work, ())
+                self.started += 1
+        except RuntimeError:  # none is to be had: at the end of the process, or beyond what the system allows
+            pass
+        for task in tasks[: self.started]:
+            self.queue.put(task)
+            task.given = True
+
+    def _work(self) -> None:
+        while True:
+            self.queue.get().run()
+
+
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor()  # kept: starting a thread takes as long as a gradient at m = 10^3
+def _threads() -> _Threads:
+    return _Threads()
 
 
 if hasattr(os, "register_at_fork"):
@@ -277,14 +333,11 @@ def parallel(
         return state
 
     with one_blas_thread():
-        tasks = []
+        tasks = [_Task(run, i) for i in range(1, workers)]
         try:
-            for i in range(1, workers):  # the context carries numpy's errstate into the threads
-                tasks.append(_threads().submit(copy_context().run, run, i))
-        except RuntimeError:  # no thread is to be had: at the end of the process, or beyond what the system allows
-            pass
-        try:
-            mine = [run(i) for i in (0, *range(len(tasks) + 1, workers))]  # this one takes the first range itself
+            _threads().take(tasks)
+            first = run(0)  # this thread takes the first range, and what nobody else does
+            return [first, *(task.value() if task.given else run(i) for i, task in enumerate(tasks, 1))]
         finally:
-            wait(tasks)
-        return [mine[0], *(task.result() for task in tasks), *mine[1:]]
+            for task in tasks:
+                task.wait()
