@@ -71,6 +71,7 @@
     const kinds = { "": "all", carried: "carried", open: "open", correction: "corrected", inferred: "inferred", ours: "the book's own" };
     Object.entries(kinds).forEach(function ([kind, name]) {
       const count = kind ? rows.filter((row) => row.classList.contains(kind)).length : rows.length;
+      if (kind && (count === 0 || count === rows.length)) return; // nothing to choose
       const label = document.createElement("label");
       label.innerHTML = `<input type="radio" name="ledger-kind" autocomplete="off"${kind ? "" : " checked"}> ${name} (${count})`;
       label.firstChild.addEventListener("change", () => filterRows(rows, kind));

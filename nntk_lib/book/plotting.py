@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from ..exceptions import NNTKError, NonFiniteError
 from .frames import figure_svg
@@ -130,12 +131,20 @@ def covered_by_legends(figure) -> list[str]:
         for other in figure.axes:
             inside = box.get_window_extent().padded(-2)
             found += [_name(artist) for artist in other.lines if _meets(_points(artist), inside, other, artist)]
-            found += [_name(bar) for bar in other.patches if bar.get_window_extent().overlaps(inside) and _shown(bar)]
+            found += [_name(bar) for bar in other.patches if _reaches(bar, inside, other) and _shown(bar)]
             for cloud in other.collections:
                 points = np.ma.filled(np.ma.asarray(cloud.get_offsets(), float), np.nan)
                 if len(points) > 1 and inside.count_contains(cloud.get_offset_transform().transform(points)):
                     found.append(_name(cloud))
     return found
+
+
+def _reaches(bar, box: Bbox, axes: Axes) -> bool:
+    """Whether a bar or a filled area, as far as its axes show it, overlaps a box."""
+    seen = bar.get_window_extent()
+    if bar.get_clip_on():
+        seen = Bbox.intersection(seen, axes.bbox)
+    return seen is not None and bool(seen.overlaps(box))
 
 
 def _points(line) -> np.ndarray:

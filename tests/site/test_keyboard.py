@@ -220,12 +220,13 @@ def test_ledger_is_filtered(open_page):
     with open_page("book/appendix/ledger") as page:
         shown = page.locator(".ledger-claim:visible")
         everything = shown.count()
-        page.locator(".ledger-filter input").first.focus()
+        kinds = page.locator(".ledger-filter input")
+        kinds.first.focus()
         counts = []
-        for _ in range(5):
+        for _ in range(kinds.count() - 1):
             page.keyboard.press("ArrowDown")
             counts.append(shown.count())
-        assert all(0 < count < everything for count in counts) and counts[0] + counts[1] == everything
+        assert len(counts) >= 3 and all(0 < count < everything for count in counts)
         name = page.locator(".ledger-claim.ledger-hidden details").first.get_attribute("id")
         page.evaluate("name => { location.hash = name; }", name)
         page.wait_for_function("name => document.getElementById(name).open", arg=name)

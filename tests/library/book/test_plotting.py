@@ -123,6 +123,16 @@ def test_points_bars_and_flat_curves_behind_legends(ax):
     assert len(plotting.covered_by_legends(ax.figure)) == 1
 
 
+def test_what_the_axes_do_not_show_of_an_area_is_behind_no_legend(ax):
+    ax.set_position([0.1, 0.1, 0.8, 0.6])
+    ax.fill([0, 1, 1, 0], [0, 0, 3, 3], label="area")
+    ax.set_ylim(0, 1)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.05))
+    assert plotting.covered_by_legends(ax.figure) == []
+    ax.patches[0].set_clip_on(False)
+    assert plotting.covered_by_legends(ax.figure) == ["Polygon 'area'"]
+
+
 def test_a_figure_in_the_colours_of_the_page(ax):
     ax.plot([0, 1], [0, 1])
     text = plotting.figure_html(ax.figure)
