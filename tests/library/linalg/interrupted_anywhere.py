@@ -60,10 +60,15 @@ def blas():
     return [library.get_num_threads() for library in streaming._pools()]
 
 
-faulthandler.dump_traceback_later(60, exit=True)  # where it waits for ever, it says where
-right, before, k = square(), blas(), 1
-while interrupted_at(k):
-    assert square() == right, k
-    assert blas() == before, k
-    k += 1
-print(k - 1)
+def main():
+    faulthandler.dump_traceback_later(60, exit=True)  # where it waits for ever, it says where
+    right, before, k = square(), blas(), 1
+    while interrupted_at(k):
+        assert square() == right, k
+        assert blas() == before, k
+        k += 1
+    print(k - 1)
+
+
+if __name__ == "__main__":  # doctest imports every module
+    main()
