@@ -29,6 +29,15 @@ SEEN = """k => {
   const picture = figure.querySelector('.nntk-picture'), image = picture.querySelector('img');
   return [image ? image.src : picture.innerHTML, figure.querySelector('.nntk-readout').textContent];
 }"""
+# A page in a frame without scripts, as its neighbour sees it: [a picture is shown, controls, those shown, text].
+WITHOUT_SCRIPTS = """async url => {
+  const frame = Object.assign(document.createElement('iframe'), {sandbox: 'allow-same-origin', width: 1000, src: url});
+  await new Promise(loaded => { frame.onload = loaded; document.body.append(frame); });
+  const shown = e => e.checkVisibility() && e.getClientRects().length > 0, inside = frame.contentDocument;
+  const picture = inside.querySelector('.nntk-picture img, .nntk-picture svg');
+  const controls = [...inside.querySelectorAll('.nntk-explorer [data-param]')];
+  return [Boolean(picture && shown(picture)), controls.length, controls.filter(shown).length, inside.body.innerText];
+}"""
 RESULTS = "() => [...document.querySelectorAll('ul.search li > a:first-child')].slice(0, 3).map(e => e.href)"
 FINISHED = "() => document.querySelector('.search-summary')?.innerText"
 MODE = "() => document.documentElement.dataset.mode"
@@ -116,6 +125,14 @@ def test_in_a_sandboxed_frame(firefox, site):
     assert len(firefox.evaluate(RESULTS, frame=firefox.frame())) == 3
     fonts = ("downloadable font", "Cross-Origin Request Blocked")
     firefox.errors[earlier:] = [text for text in firefox.errors[earlier:] if not text.startswith(fonts)]
+
+
+def test_without_javascript(firefox, site):
+    """An explorer's first picture is there, without controls that would do nothing; the search says what it lacks."""
+    firefox.goto(f"{site}/{CHAPTER}.html")
+    picture, controls, shown, _ = firefox.evaluate(WITHOUT_SCRIPTS, f"{site}/{CHAPTER}.html")
+    assert picture and controls and not shown
+    assert "activate JavaScript" in firefox.evaluate(WITHOUT_SCRIPTS, f"{site}/search.html")[3]
 
 
 def test_text_spacing_on_a_small_screen(firefox, site):
