@@ -1,5 +1,6 @@
 """Random problems shared by the library's tests, and the tolerances, which are formulas."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,20 +42,52 @@ def relative(a, b):
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Outputs (a^2, b, 0): the surface has a fold at a = 0."""
+class Surface:
+    """The image of a map of its parameters, as a network that has no samples."""
 
-    theta: np.ndarray = None
+    value: Callable  # (q)
+    first: Callable  # (q, v): derivative along v
+    second: Callable  # (q, v, w)
 
-    def at(self, theta, X):
-        return Fold(np.asarray(theta, float))
+    def at(self, theta, X, memory=None):
+        return Point(self, np.asarray(theta, float), X)
+
+
+@dataclass(frozen=True)
+class Point:
+    net: Surface
+    theta: np.ndarray
+    X: np.ndarray
+    kernel_scale = 1.0
+
+    @property
+    def trained(self):
+        return self.theta.size
 
     @property
     def f(self):
-        return np.array([self.theta[0] ** 2, self.theta[1], 0.0])
+        return self.net.value(self.theta)
+
+    @property
+    def J(self):
+        return np.stack([np.ravel(self.jvp(e)) for e in np.eye(self.theta.size)], axis=1)
+
+    def gram(self):
+        return self.J @ self.J.T
+
+    def vjp(self, a):
+        return self.J.T @ np.ravel(a)
 
     def jvp(self, v):
-        return np.array([2 * self.theta[0] * v[0], v[1], 0.0])
+        return self.net.first(self.theta, v)
 
     def second(self, v, w):
-        return np.array([2 * v[0] * w[0], 0.0, 0.0])
+        return self.net.second(self.theta, v, w)
+
+
+# Outputs (a^2, b, 0): the surface has a fold at a = 0.
+FOLD = Surface(
+    lambda q: np.array([q[0] ** 2, q[1], 0.0]),
+    lambda q, v: np.array([2 * q[0] * v[0], v[1], 0.0]),
+    lambda q, v, w: np.array([2 * v[0] * w[0], 0.0, 0.0]),
+)

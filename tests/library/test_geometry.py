@@ -10,75 +10,32 @@ from nntk_lib.losses import LogCosh, Square, WeightedSquare
 from nntk_lib.networks.deep import Deep
 from nntk_lib.networks.shallow.spec import Shallow
 
-from .cases import Fold
+from .cases import FOLD, Surface
 
 EPS = np.finfo(float).eps
 NO_DATA = np.zeros((1, 1))
 
 
-# The unit sphere as a network with two parameters, latitude and longitude, whose geometry is known in closed form.
-@dataclass(frozen=True)
-class Sphere:
-    def at(self, theta, X, memory=None):
-        return SpherePoint(self, np.asarray(theta, float), X)
+def on_sphere(q):
+    """The point of the unit sphere at a latitude and a longitude, its derivatives, and its second derivatives."""
+    (ca, cb), (sa, sb) = np.cos(q), np.sin(q)
+    first = np.array([[-sa * cb, -sa * sb, ca], [-ca * sb, ca * cb, 0]])
+    twice, mixed = np.array([[-ca * cb, -ca * sb, -sa], [-ca * cb, -ca * sb, 0]]), np.array([sa * sb, -sa * cb, 0])
+    return np.array([[ca * cb, ca * sb, sa]]), first, np.array([[twice[0], mixed], [mixed, twice[1]]])
 
 
-@dataclass(frozen=True)
-class SpherePoint:
-    net: Sphere
-    theta: np.ndarray
-    X: np.ndarray
-    kernel_scale = 1.0
-
-    @property
-    def f(self):
-        (ca, cb), (sa, sb) = np.cos(self.theta), np.sin(self.theta)
-        return np.array([[ca * cb, ca * sb, sa]])
-
-    @property
-    def J(self):
-        (ca, cb), (sa, sb) = np.cos(self.theta), np.sin(self.theta)
-        return np.array([[-sa * cb, -sa * sb, ca], [-ca * sb, ca * cb, 0]]).T
-
-    def gram(self):
-        return self.J @ self.J.T
-
-    def vjp(self, a):
-        return self.J.T @ np.ravel(a)
-
-    def jvp(self, v):
-        return (self.J @ v)[None]
-
-    def second(self, v, w):
-        (ca, cb), (sa, sb) = np.cos(self.theta), np.sin(self.theta)
-        aa, bb = np.array([-ca * cb, -ca * sb, -sa]), np.array([-ca * cb, -ca * sb, 0])
-        ab = np.array([sa * sb, -sa * cb, 0])
-        return (v[0] * w[0] * aa + (v[0] * w[1] + v[1] * w[0]) * ab + v[1] * w[1] * bb)[None]
-
-
-@dataclass(frozen=True)
-class Redundant:
-    """The same surface with three parameters, of which one is too many: latitude = theta_0 + theta_2."""
-
-    def at(self, theta, X, memory=None):
-        theta = np.asarray(theta, float)
-        inner, M = Sphere().at(theta[:2] + [theta[2], 0], X), np.array([[1.0, 0, 1], [0, 1, 0]])
-
-        class Point:
-            f, kernel_scale = inner.f, 1.0
-
-            def vjp(self, a):
-                return M.T @ inner.vjp(a)
-
-            def jvp(self, v):
-                return inner.jvp(M @ v)
-
-            def second(self, v, w):
-                return inner.second(M @ v, M @ w)
-
-        point = Point()
-        point.theta, point.X = theta, X
-        return point
+SPHERE = Surface(
+    lambda q: on_sphere(q)[0],
+    lambda q, v: (v @ on_sphere(q)[1])[None],
+    lambda q, v, w: np.einsum("i,ijk,j->k", v, on_sphere(q)[2], w)[None],
+)
+# The same surface with three parameters, of which one is too many: latitude = q_0 + q_2.
+SUM = np.array([[1.0, 0, 1], [0, 1, 0]])
+REDUNDANT = Surface(
+    lambda q: SPHERE.value(SUM @ q),
+    lambda q, v: SPHERE.first(SUM @ q, SUM @ v),
+    lambda q, v, w: SPHERE.second(SUM @ q, SUM @ v, SUM @ w),
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +68,7 @@ def random_points(count=5, seed=0):
 
 def test_tangent_space_and_metric_of_the_sphere():
     for theta, v, _ in random_points():
-        at = Sphere().at(theta, NO_DATA)
+        at = SPHERE.at(theta, NO_DATA)
         space, x = tangent_space(at), at.f[0]
         assert space.dimension == 2 and not space.is_open
         assert np.abs(space.projector - (np.eye(3) - np.outer(x, x))).max() <= 8 * EPS
@@ -124,7 +81,7 @@ def test_tangent_space_and_metric_of_the_sphere():
 
 def test_second_fundamental_form_of_the_sphere():
     for theta, v, w in random_points():
-        at = Sphere().at(theta, NO_DATA)
+        at = SPHERE.at(theta, NO_DATA)
         expected = -float(np.vdot(at.jvp(v), at.jvp(w))) * at.f
         assert np.abs(tangent_space(at).curvature(v, w) - expected).max() <= 32 * EPS
 
@@ -132,16 +89,16 @@ def test_second_fundamental_form_of_the_sphere():
 def test_geodesics_of_the_sphere_are_great_circles():
     times = np.linspace(0, 2.0, 41)
     for theta, v, _ in random_points():
-        at = Sphere().at(theta, NO_DATA)
+        at = SPHERE.at(theta, NO_DATA)
         x, u = at.f[0], at.jvp(v)[0]
         c = np.linalg.norm(u)
-        path = geodesic(Sphere(), theta, NO_DATA, v, times, rtol=1e-12)
+        path = geodesic(SPHERE, theta, NO_DATA, v, times, rtol=1e-12)
         circle = np.outer(np.cos(c * times), x) + np.outer(np.sin(c * times), u / c)
         amplification = 1 / np.cos(path.theta[:, 0]).min() ** 3  # where the coordinates are stretched near the poles
         assert np.abs(path.f[:, 0] - circle).max() <= 1e-9 * amplification
         assert np.abs(path.speed - c).max() <= 1e-9 * amplification * c
         assert path.length == pytest.approx(2 * c, rel=(2 * c / 40) ** 2 / 20)
-        end = Sphere().at(exponential(Sphere(), theta, NO_DATA, v, rtol=1e-12), NO_DATA).f[0]
+        end = SPHERE.at(exponential(SPHERE, theta, NO_DATA, v, rtol=1e-12), NO_DATA).f[0]
         assert np.abs(end - (np.cos(c) * x + np.sin(c) * u / c)).max() <= 1e-9 * amplification
 
 
@@ -150,7 +107,7 @@ def test_hessian_of_a_quadratic_on_the_sphere():
     A = rng.standard_normal((3, 3))
     loss = Quadratic(A @ A.T, rng.standard_normal(3))
     for theta, _, _ in random_points():
-        at = Sphere().at(theta, NO_DATA)
+        at = SPHERE.at(theta, NO_DATA)
         space, x = tangent_space(at), at.f[0]
         g = loss.gradient(at.f, None)[0]
         expected = space.Q.T @ loss.A @ space.Q - (g @ x) * np.eye(2)
@@ -163,22 +120,22 @@ def test_best_function_on_the_sphere():
     A = rng.standard_normal((3, 3))
     A = A @ A.T + np.eye(3)
     lam, U = np.linalg.eigh(A)
-    best = best_function(Sphere(), [0.3, 0.4], NO_DATA, None, Quadratic(A, np.zeros(3)), tol=1e-13)
+    best = best_function(SPHERE, [0.3, 0.4], NO_DATA, None, Quadratic(A, np.zeros(3)), tol=1e-13)
     assert best.loss == pytest.approx(lam[0] / 2, rel=64 * EPS)  # the Rayleigh quotient
     assert abs(abs(best.f[0] @ U[:, 0]) - 1) <= 16 * EPS
     assert np.abs(best.eigenvalues - (lam[1:] - lam[0])).max() <= 1e-11 * lam[2]
     y = np.array([[0.2, -0.5, 3.0]])  # outside, near the pole: the residual is large
-    best = best_function(Sphere(), [0.3, 0.4], NO_DATA, y, Square("sum"), tol=1e-13)
+    best = best_function(SPHERE, [0.3, 0.4], NO_DATA, y, Square("sum"), tol=1e-13)
     assert np.abs(best.f - y / np.linalg.norm(y)).max() <= 1e-12
     assert np.abs(best.eigenvalues - np.linalg.norm(y)).max() <= 1e-10  # 1 - g.x with g = x - y
 
 
 def test_shortest_path_on_the_sphere_is_an_arc():
     a, b = np.array([0.2, -0.5]), np.array([0.7, 1.1])
-    x, z = (Sphere().at(t, NO_DATA).f[0] for t in (a, b))
+    x, z = (SPHERE.at(t, NO_DATA).f[0] for t in (a, b))
     angle, errors = np.arccos(x @ z), []
     for K in (8, 16):
-        path = shortest_path(Sphere(), a, b, NO_DATA, K)
+        path = shortest_path(SPHERE, a, b, NO_DATA, K)
         weights = np.sin(angle * np.array([1 - path.times, path.times])) / np.sin(angle)
         assert np.abs(path.f[:, 0] - weights.T @ np.stack([x, z])).max() <= 1e-7  # equally spaced: on the arc exactly
         errors.append(angle - path.length)
@@ -190,7 +147,7 @@ def test_shortest_path_on_the_sphere_is_an_arc():
 def test_a_parameter_too_many_changes_nothing_on_the_surface():
     rng, loss = np.random.default_rng(3), Quadratic(np.diag([3.0, 2.0, 1.0]), np.array([0.1, 0.2, 0.3]))
     theta = np.array([0.2, 0.5, 0.1])
-    at, inner = Redundant().at(theta, NO_DATA), Sphere().at([0.3, 0.5], NO_DATA)
+    at, inner = REDUNDANT.at(theta, NO_DATA), SPHERE.at([0.3, 0.5], NO_DATA)
     space, plain = tangent_space(at), tangent_space(inner)
     assert space.dimension == 2 and space.left_out <= 4 * EPS and space.V.shape == (3, 2)
     assert np.abs(space.projector - plain.projector).max() <= 8 * EPS
@@ -200,11 +157,11 @@ def test_a_parameter_too_many_changes_nothing_on_the_surface():
     assert np.abs(space.curvature(v + kernel, v) - space.curvature(v, v)).max() <= 32 * EPS
     assert np.abs(space.vertical(v) - (v @ kernel / 2) * kernel).max() <= 16 * EPS
     assert np.abs(at.jvp(space.vertical(v))).max() <= 16 * EPS
-    path = geodesic(Redundant(), theta, NO_DATA, v, [0.0, 0.5, 1.0])
-    same = geodesic(Sphere(), [0.3, 0.5], NO_DATA, [v[0] + v[2], v[1]], [0.0, 0.5, 1.0])
+    path = geodesic(REDUNDANT, theta, NO_DATA, v, [0.0, 0.5, 1.0])
+    same = geodesic(SPHERE, [0.3, 0.5], NO_DATA, [v[0] + v[2], v[1]], [0.0, 0.5, 1.0])
     assert np.abs(path.f - same.f).max() <= 1e-7
     with pytest.raises(SingularSystemError, match="rank 2 with 3 parameters"):
-        shortest_path(Redundant(), theta, theta + 0.1, NO_DATA)
+        shortest_path(REDUNDANT, theta, theta + 0.1, NO_DATA)
 
 
 # Networks
@@ -437,5 +394,5 @@ def test_bad_input_is_named():
 
 def test_a_fold_ends_a_geodesic():
     with pytest.raises(SingularSystemError, match=r"geodesic ends.*earlier"):
-        geodesic(Fold(), [1.0, 0.0], NO_DATA, [-1.0, 0.2], [0.0, 1.0])
+        geodesic(FOLD, [1.0, 0.0], NO_DATA, [-1.0, 0.2], [0.0, 1.0])
     assert issubclass(SingularSystemError, NNTKError)

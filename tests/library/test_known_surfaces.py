@@ -5,9 +5,6 @@ Each surface is the image of a map with its first two derivatives written by han
 one of these with other formulas: projections, exponential map, distance, shape operator and Hessian.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from pymanopt import manifolds
@@ -15,52 +12,10 @@ from pymanopt import manifolds
 from nntk_lib import Data, GaussNewton, Gradient, Square, flow
 from nntk_lib.geometry import best_function, exponential, geodesic, shortest_path, tangent_space
 
+from .cases import Surface
+
 EPS = np.finfo(float).eps
 NO_DATA = np.zeros((1, 1))
-
-
-@dataclass(frozen=True)
-class Surface:
-    """The image of a map of q, as a network that has no samples."""
-
-    value: Callable
-    first: Callable  # (q, v): derivative along v
-    second: Callable  # (q, v, w)
-
-    def at(self, theta, X, memory=None):
-        return Point(self, np.asarray(theta, float), X)
-
-
-@dataclass(frozen=True)
-class Point:
-    net: Surface
-    theta: np.ndarray
-    X: np.ndarray
-    kernel_scale = 1.0
-
-    @property
-    def trained(self):
-        return self.theta.size
-
-    @property
-    def f(self):
-        return self.net.value(self.theta)
-
-    @property
-    def J(self):
-        return np.stack([self.net.first(self.theta, e) for e in np.eye(self.theta.size)], axis=1)
-
-    def gram(self):
-        return self.J @ self.J.T
-
-    def vjp(self, a):
-        return self.J.T @ a
-
-    def jvp(self, v):
-        return self.net.first(self.theta, v)
-
-    def second(self, v, w):
-        return self.net.second(self.theta, v, w)
 
 
 def sphere(R=1.0, n=3):

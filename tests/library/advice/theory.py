@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ import nntk_lib as nn
 from nntk_lib import geometry, methods, theory, training
 from nntk_lib.methods.base import Step
 
-from ..cases import Fold
+from ..cases import FOLD, Surface
 from .follow import code, number
 from .problems import AT, DATA, DEEP, FILTERS, GGN, IMAGES, NET, ONE, PIXELS, THETA, WEIGHTS, D, N, X, Y
 
@@ -22,22 +22,12 @@ ERRORS = [1e-1, 1e-2, 1e-4, 1e-8]
 INNER = replace(NET, trains="inner")
 
 
-@dataclass(frozen=True)
-class Edge(Fold):
-    """Outputs (max(a, 1/2), b, 0): beyond a = 1/2 nothing depends on a."""
-
-    def at(self, theta, X):
-        return Edge(np.asarray(theta, float))
-
-    @property
-    def f(self):
-        return np.array([max(self.theta[0], 0.5), self.theta[1], 0.0])
-
-    def jvp(self, v):
-        return np.array([v[0] * (self.theta[0] > 0.5), v[1], 0.0])
-
-    def second(self, v, w):
-        return np.zeros(3)
+# Outputs (max(a, 1/2), b, 0): beyond a = 1/2 nothing depends on a.
+EDGE = Surface(
+    lambda q: np.array([max(q[0], 0.5), q[1], 0.0]),
+    lambda q, v: np.array([v[0] * (q[0] > 0.5), v[1], 0.0]),
+    lambda q, v, w: np.zeros(3),
+)
 
 
 def folded(net, end, velocity=(-1.0, 0.2)):
@@ -136,15 +126,15 @@ CASES = {
         lambda said: len(geometry.geodesic(NET, ONE, X, 0.1 * ONE, code(said, r"such as (.*)\.$")).times) == 50,
     ),
     "an edge": (
-        lambda: folded(Edge(), 1.0),
+        lambda: folded(EDGE, 1.0),
         lambda said: (
-            folded(Edge(), 0.9 * number(said, "near t = ([^:]*):")).length > 0
-            and folded(Edge(), 1.0, (1.0, 0.2)).length > 0
+            folded(EDGE, 0.9 * number(said, "near t = ([^:]*):")).length > 0
+            and folded(EDGE, 1.0, (1.0, 0.2)).length > 0
         ),
     ),
     "a fold": (
-        lambda: folded(Fold(), 1.0),
-        lambda said: folded(Fold(), 0.99 * number(said, "ends at t = ([^:]*):")).length > 0.9,
+        lambda: folded(FOLD, 1.0),
+        lambda said: folded(FOLD, 0.99 * number(said, "ends at t = ([^:]*):")).length > 0.9,
     ),
     "more parameters than the rank": (
         lambda: geometry.shortest_path(NET, THETA, 1.01 * THETA, X, 2),
