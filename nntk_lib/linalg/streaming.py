@@ -18,7 +18,7 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import cache
+from functools import cache, partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -80,16 +80,22 @@ def _pools() -> list:
 
 
 class _Task:
-    """A call for another thread, in the context of this one: it carries numpy's errstate."""
+    """A call for another thread, in the context of this one, which carries numpy's errstate.
+
+    It is told to work alone: with tasks of its own it would wait for a thread that waits for one, too.
+    """
 
     def __init__(self, call: Callable, *arguments):
-        self.call, self.given, self.done = (copy_context().run, call, *arguments), False, False
-        self.error, self.result, self.lock = None, None, threading.Lock()
+        context = copy_context()
+        context.run(_ALONE.set, True)
+        self.call = partial(context.run, call, *arguments)
+        self.given, self.done, self.lock = False, False, threading.Lock()
+        self.error, self.result = None, None
         self.lock.acquire()
 
     def run(self) -> None:
         try:
-            self.result = self.call[0](*self.call[1:])
+            self.result = self.call()
         except BaseException as error:
             self.error = error
         finally:

@@ -60,6 +60,18 @@ for hurt in (lambda: parallel(10**5, 10, 1, failing), lambda: newton_step(NET, T
     except (KeyboardInterrupt, ValueError):
         say("what raises leaves BLAS as it was", blas() == BEFORE)
 
+
+def inner(part, state):
+    state += part.stop - part.start
+
+
+def outer(part, state):
+    state += sum(float(count[0]) for count in parallel(4000, 100, 100, inner, make=lambda: np.zeros(1)))
+
+
+counts = parallel(4000, 100, 100, outer, make=lambda: np.zeros(1), most=2000)
+say("a call within a call is answered", sum(float(count[0]) for count in counts) == 8000)
+
 stop = threading.Event()
 busy = threading.Thread(target=lambda: [step() for _ in iter(stop.is_set, True)])
 busy.start()
