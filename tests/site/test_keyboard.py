@@ -220,13 +220,15 @@ def test_ledger_is_filtered(open_page):
     with open_page("book/appendix/ledger") as page:
         shown = page.locator(".ledger-claim:visible")
         everything = shown.count()
-        kinds = page.locator(".ledger-filter input")
-        kinds.first.focus()
-        counts = []
-        for _ in range(kinds.count() - 1):
+        page.locator(".ledger-filter input").first.focus()
+        counts = {}
+        for label in page.locator(".ledger-filter label").all_inner_texts()[1:]:
             page.keyboard.press("ArrowDown")
-            counts.append(shown.count())
-        assert len(counts) >= 3 and all(0 < count < everything for count in counts)
+            kind, count = re.fullmatch(r"(.+) \((\d+)\)", label.strip()).groups()
+            counts[kind] = shown.count()
+            assert counts[kind] == int(count)
+        assert len(counts) >= 3 and all(0 < count < everything for count in counts.values())
+        assert counts.get("carried", 0) + counts.get("open", 0) in (0, everything)  # not offered where all are carried
         name = page.locator(".ledger-claim.ledger-hidden details").first.get_attribute("id")
         page.evaluate("name => { location.hash = name; }", name)
         page.wait_for_function("name => document.getElementById(name).open", arg=name)
