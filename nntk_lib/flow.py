@@ -23,7 +23,7 @@ from .methods.base import Direction, moves
 from .networks.base import Network, Tangent, tangent
 from .training import History, Recorder, recorders, representable, samples
 
-METHODS = ("RK45", "DOP853", "euler")
+METHODS = ("RK45", "DOP853", "LSODA", "euler")
 
 
 def flow(
@@ -60,10 +60,11 @@ def flow(
     event : callable, optional
         ``event(theta, tangent)``; the flow ends where it falls to zero, and the history ends with the last of `times`
         before.
-    method : {"RK45", "DOP853", "euler"}
-        Euler's method takes one step from each time to the next.
+    method : {"RK45", "DOP853", "LSODA", "euler"}
+        LSODA for stiff flows of few parameters, whose Jacobian it takes by differences. Euler's method takes one step
+        from each time to the next.
     rtol, atol : float
-        Tolerances of the Runge-Kutta methods, relative and absolute, for each parameter and step.
+        Tolerances of all methods but Euler's, relative and absolute, for each parameter and step.
     memory : int, optional
         Bytes of temporaries of every pass.
 

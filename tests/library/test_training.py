@@ -282,10 +282,19 @@ def test_eulers_method_is_training(setting):
         assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([1, 1], abs=0.15)  # of order one
 
 
+def test_a_method_for_stiff_flows_comes_to_the_same(setting):
+    net, data, theta = setting
+    ends = {
+        method: flow(net, theta, data, Gradient(), [0, 20], method=method, record={"f": outputs})["f"]
+        for method in ("LSODA", "DOP853")
+    }
+    assert relative(ends["LSODA"], ends["DOP853"]) <= 1e-6
+
+
 def test_an_event_ends_a_flow(setting):
     net, data, theta = setting
     start = loss(residual(net, theta, data.X, data.y))
-    for method in ("RK45", "euler"):
+    for method in ("RK45", "LSODA", "euler"):
         path = flow(
             net,
             theta,
