@@ -15,6 +15,8 @@ SCALES = (1e-3, 1e-2, 1e-1, 1.0)
 PRODUCTS = (0.1, 0.3, 1.0, 3.0, 10.0)
 WIDE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # those of the paper
 
+WIDTHS = (300, 1000, 1800, 2000, 2200, 5000)  # on both sides of n = 2000
+
 SAMPLES = (100, 200, 350, 500, 700, 1000, 1500)  # as far as the paper goes
 
 
@@ -33,39 +35,50 @@ def gradient(alpha: float, seed: int, **more) -> dict:
     return {"method": "gradient-descent", "alpha": alpha, "seed": seed, **more}
 
 
-def step_points() -> list[dict]:
-    """Step against floor, from s = 1e-3 and output weights of zero.
+def over_steps(alphas: tuple[float, ...], floors: tuple[float, ...] = FLOORS[:1], **more) -> list[dict]:
+    """Runs of Gauss-Newton over steps and floors, all seeds."""
+    return [newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS]
 
-    Steps 30 and 300 to the tolerance for two floors, 100 for four; the first 300 steps with step 1, and the first 30
-    for the small floor; five seeds. Step 10 for one floor, four seeds. One seed of gradient descent, 1000 steps.
-    """
-    grid = lambda alphas, floors, **more: [
-        newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS
-    ]
+
+def descents(rates: tuple[float, ...], **more) -> list[dict]:
+    """Runs of gradient descent over its steps, all seeds, 3000 steps each."""
+    return [gradient(rate * M, seed, cap=3000, **more) for rate in rates for seed in SEEDS]
+
+
+def step_points() -> list[dict]:
+    """Step against floor, from s = 1e-3 and output weights of zero; gradient descent beside it."""
     return [
         *random_features(),
-        *grid((100.0,), FLOORS),
-        *grid((1.0,), FLOORS[:1], cap=300),
-        *grid((300.0, 30.0), FLOORS),
-        *grid((100.0,), (1e-5, 1e-9)),
-        *grid((1.0,), FLOORS[1:], cap=30),
-        *grid((10.0,), FLOORS[:1])[:4],
-        *(gradient(rate * M, 1, cap=1000) for rate in (0.3, 1.0, 3.0, 0.1)),
+        *over_steps((100.0, 300.0, 30.0, 10.0, 3.0), FLOORS),
+        *over_steps((100.0,), (1e-5, 1e-9)),
+        *over_steps((1.0,), FLOORS),
+        *descents((1.0, 0.3, 0.1, 3.0)),
     ]
+
+
+def activations_points() -> list[dict]:
+    """Over the steps elsewhere: with SiLU, and from s = 1. SiLU(beta x) / beta with beta = 1e6 is almost ReLU."""
+    starts = [{"act": "silu", "s": 1e-3}, {"act": "relu", "s": 1.0}, {"act": "silu", "s": 1.0}]
+    return [
+        *({"method": "random-features", "seed": seed, **start} for start in starts for seed in SEEDS),
+        *(point for start in starts for point in over_steps((300.0, 100.0, 30.0, 10.0), **start)),
+        *over_steps((300.0, 100.0, 30.0), act="silu 1e6"),
+        *(point for start in starts for point in over_steps((3.0,), **start)),
+        *(point for start in starts for point in descents(RATES[:3], **start)),
+    ]
+
+
+def width_points() -> list[dict]:
+    """Over the width, with SiLU, s = 1, n = 2000 and the step n / 5; random features interpolate from m = n on."""
+    every = [{"m": m, "seed": seed, "n": 2000, "act": "silu", "s": 1.0} for seed in SEEDS for m in WIDTHS]
+    return [{"method": "random-features", **start} for start in every] + [newton(400.0, **start) for start in every]
 
 
 def whole_step_points() -> list[dict]:
-    """What `step_points` leaves out: step 10, steps 3 and 1 to the tolerance, and capped, smaller ones and descent.
-
-    About seven hours on two cores.
-    """
+    """What `step_points` leaves out: smaller steps, capped, and descent for longer: fourteen hours of a core."""
     return [
-        newton(10.0, SEEDS[4], floor=FLOORS[0]),
-        *(newton(10.0, seed, floor=FLOORS[1]) for seed in SEEDS),
-        *(newton(1.0, seed, floor=floor) for seed in SEEDS for floor in FLOORS),
-        *(newton(3.0, seed, floor=floor) for seed in SEEDS for floor in FLOORS),
-        *(newton(0.1, seed, floor=floor, cap=30_000) for seed in SEEDS for floor in FLOORS),
-        *(newton(0.01, 1, floor=1e-7, cap=100_000),),
+        *over_steps((0.1,), cap=30_000),
+        newton(0.01, 1, floor=1e-7, cap=100_000),
         *(gradient(rate * M, seed, cap=10_000) for seed in SEEDS for rate in RATES),
     ]
 
@@ -92,26 +105,20 @@ def collapse_points() -> list[dict]:
 
 
 def scale_points() -> list[dict]:
-    """Test error over s with ReLU, from output weights of zero: random features, and Gauss-Newton with step 100."""
-    every = [{"s": s, "seed": seed} for s in WIDE for seed in SEEDS]
-    return [
-        *({"method": "random-features", **start} for start in every),
-        *(newton(100.0, **start) for start in every),
-    ]
+    """Test error over s with ReLU and SiLU, from output weights of zero, for two steps of Gauss-Newton.
 
-
-def whole_scale_points() -> list[dict]:
-    """What `scale_points` leaves out: smaller steps, gradient descent, capped at 3000 steps, and SiLU.
-
-    With three steps the best one can be chosen for each s, on the samples for that. About six hours on two cores.
+    Beside it gradient descent, 3000 steps. Its steps are for large s in units of m / s^2.
     """
     every = [{"s": s, "seed": seed, "act": act} for act in ("relu", "silu") for s in WIDE for seed in SEEDS]
-    smooth = [start for start in every if start["act"] == "silu"]
+    said = [start if start["act"] == "silu" else {"s": start["s"], "seed": start["seed"]} for start in every]
     return [
-        *(newton(alpha, **start) for alpha in (30.0, 10.0) for start in every if start["act"] == "relu"),
-        *({"method": "random-features", **start} for start in smooth),
-        *(newton(alpha, **start) for alpha in (10.0, 100.0) for start in smooth),
-        *(gradient(rate * M / max(1.0, start["s"] ** 2), **start, cap=3000) for start in every for rate in RATES[:3]),
+        *({"method": "random-features", **start} for start in said),
+        *(newton(alpha, **start) for alpha in (100.0, 10.0) for start in said),
+        *(
+            gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
+            for rate in RATES[2::-1]
+            for start in said
+        ),
     ]
 
 
