@@ -5,6 +5,7 @@ Every line that is printed is a fact that must be true.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import random
 import signal
@@ -135,4 +136,6 @@ def main(seed):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(100, exit=True)  # says where, before the test's patience ends
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
     main(int(sys.argv[1]))
