@@ -45,10 +45,11 @@ BELOW = """() => [...document.querySelectorAll('div.math > .eqno')].map(number =
   number.getBoundingClientRect().top -
   number.parentElement.querySelector('mjx-container').getBoundingClientRect().bottom)"""
 # Contrast is most of the rest. Texts of one kind (tag and class), one colour, size and weight, on the same ground, have
-# the same contrast: three of each are looked at.
+# the same contrast: three of each are looked at, on a page that was looked at before those of new kinds.
 MARK_TEXTS = """() => {
   const styles = (e, ...names) => names.map(name => getComputedStyle(e)[name]).join();
-  const grounds = new Map([[null, '']]), numbers = new Map(), counts = new Map();
+  const grounds = new Map([[null, '']]), counts = new Map();
+  const numbers = window.nntkKinds ??= new Map(), looked = window.nntkLooked ??= new Set();
   const number = text => numbers.get(text) ?? numbers.set(text, numbers.size).get(text);
   const ground = e => {
     if (!grounds.has(e)) {
@@ -64,8 +65,9 @@ MARK_TEXTS = """() => {
     const look = styles(e, 'color', 'fontSize', 'fontWeight', 'textShadow');
     const kind = number([e.localName, e.getAttribute('class'), look, ground(e)].join());
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    if (field || counts.get(kind) <= 3) e.dataset.text = kind;
+    if (!looked.has(kind) && (field || counts.get(kind) <= 3)) e.dataset.text = kind;
   }
+  counts.forEach((_, kind) => looked.add(kind));
 }"""
 # So are most elements: the words of code. Those that are not looked at become text of their block.
 MERGE_WORDS = """() => {
@@ -124,7 +126,9 @@ def violations(page, theme="light") -> list[dict]:
     """What axe-core finds; of the dark theme in its contrasts, because its structure is that of the light one."""
     for change in (EMPTY_FORMULAS, MARK_TEXTS, MERGE_WORDS):
         page.evaluate(change)
-    found = Axe().run(page, context="[data-text]", options=CONTRAST).response["violations"]
+    found = []
+    if page.locator("[data-text]").count():
+        found += Axe().run(page, context="[data-text]", options=CONTRAST).response["violations"]
     if theme == "light":
         found += Axe().run(page, options=AXE).response["violations"]
     for back in (SPLIT_WORDS, FILL_FORMULAS):
