@@ -5,12 +5,13 @@
     mean-field-step      4.3: the step against the floor of the damping
     mean-field-collapse  4.2: only the product of the two layers' scales
     mean-field-scale     4.2: the scale of the input weights
-    mean-field-activations, mean-field-width
-                         4.3: steps with other activations and starts; 4.2: the width
+    mean-field-width     4.2: the number of neurons
+    mean-field-activations
+                         4.3: the step with SiLU, and from s = 1
     mean-field-samples   4.4: the number of samples
     mean-field-digits    4.4: ten outputs, handwritten digits
 
-and, for what they leave out, mean-field-step-whole and mean-field-samples-whole. Stored are
+and, for what they leave out, mean-field-step-whole, mean-field-scale-whole and mean-field-samples-whole. Stored are
 those with a file.
 
 A student of 5000 neurons in the mean-field scaling fits 500 samples of a teacher of five, with ten inputs and a bias,
@@ -40,6 +41,7 @@ from .grids import (
     scale_points,
     step_points,
     whole_samples_points,
+    whole_scale_points,
     whole_step_points,
     width_points,
 )
@@ -87,6 +89,7 @@ COLLAPSE = Study("mean-field-collapse", collapse_points(), advance)
 SCALE = Study("mean-field-scale", scale_points(), advance)
 SAMPLES = Study("mean-field-samples", samples_points(), advance)
 WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
+WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 ACTIVATIONS = Study("mean-field-activations", activations_points(), advance)
 WIDTH = Study("mean-field-width", width_points(), advance)
-STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, ACTIVATIONS, WIDTH, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)
+STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, ACTIVATIONS, WIDTH, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)

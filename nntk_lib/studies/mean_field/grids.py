@@ -46,25 +46,32 @@ def descents(rates: tuple[float, ...], **more) -> list[dict]:
 
 
 def step_points() -> list[dict]:
-    """Step against floor, from s = 1e-3 and output weights of zero; gradient descent beside it."""
+    """Step against floor, from s = 1e-3 and output weights of zero.
+
+    Steps of 3 to 300 to the tolerance; of step 1 the first 300 steps, and the first 30 with the small floor; gradient
+    descent beside it.
+    """
     return [
         *random_features(),
-        *over_steps((100.0, 300.0, 30.0, 10.0, 3.0), FLOORS),
+        *over_steps((100.0, 300.0, 30.0, 10.0), FLOORS),
+        *over_steps((3.0,)),
         *over_steps((100.0,), (1e-5, 1e-9)),
-        *over_steps((1.0,), FLOORS),
+        *over_steps((1.0,), cap=300),
+        *over_steps((1.0,), FLOORS[1:], cap=30),
         *descents((1.0, 0.3, 0.1, 3.0)),
     ]
 
 
 def activations_points() -> list[dict]:
-    """Over the steps elsewhere: with SiLU, and from s = 1. SiLU(beta x) / beta with beta = 1e6 is almost ReLU."""
+    """Over the steps elsewhere: with SiLU, and from s = 1; steps 10 and 100 are those of `scale_points`.
+
+    SiLU with the slope parameter 1e6 is almost ReLU.
+    """
     starts = [{"act": "silu", "s": 1e-3}, {"act": "relu", "s": 1.0}, {"act": "silu", "s": 1.0}]
     return [
         *({"method": "random-features", "seed": seed, **start} for start in starts for seed in SEEDS),
-        *(point for start in starts for point in over_steps((300.0, 100.0, 30.0, 10.0), **start)),
-        *over_steps((300.0, 100.0, 30.0), act="silu 1e6"),
-        *(point for start in starts for point in over_steps((3.0,), **start)),
-        *(point for start in starts for point in descents(RATES[:3], **start)),
+        *(point for start in starts for point in over_steps((300.0, 30.0), **start)),
+        *over_steps((300.0, 30.0, 100.0), act="silu 1e6"),
     ]
 
 
@@ -75,8 +82,10 @@ def width_points() -> list[dict]:
 
 
 def whole_step_points() -> list[dict]:
-    """What `step_points` leaves out: smaller steps, capped, and descent for longer: fourteen hours of a core."""
+    """What `step_points` leaves out: smaller steps, and descent for longer. About nine hours of one core."""
     return [
+        *over_steps((3.0,), FLOORS[1:]),
+        *over_steps((1.0,), FLOORS),
         *over_steps((0.1,), cap=30_000),
         newton(0.01, 1, floor=1e-7, cap=100_000),
         *(gradient(rate * M, seed, cap=10_000) for seed in SEEDS for rate in RATES),
@@ -104,21 +113,28 @@ def collapse_points() -> list[dict]:
     return starts + flow + descent
 
 
-def scale_points() -> list[dict]:
-    """Test error over s with ReLU and SiLU, from output weights of zero, for two steps of Gauss-Newton.
+def starts() -> list[dict]:
+    """Scales with ReLU and SiLU, all seeds."""
+    relu = [{"s": s, "seed": seed} for s in WIDE for seed in SEEDS]
+    return relu + [{**start, "act": "silu"} for start in relu]
 
-    Beside it gradient descent, 3000 steps. Its steps are for large s in units of m / s^2.
-    """
-    every = [{"s": s, "seed": seed, "act": act} for act in ("relu", "silu") for s in WIDE for seed in SEEDS]
-    said = [start if start["act"] == "silu" else {"s": start["s"], "seed": start["seed"]} for start in every]
+
+def scale_points() -> list[dict]:
+    """Test error over s from output weights of zero: step 100, and with SiLU and from s = 1 also step 10."""
     return [
-        *({"method": "random-features", **start} for start in said),
-        *(newton(alpha, **start) for alpha in (100.0, 10.0) for start in said),
-        *(
-            gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
-            for rate in RATES[2::-1]
-            for start in said
-        ),
+        *({"method": "random-features", **start} for start in starts()),
+        *(newton(100.0, **start) for start in starts()),
+        *(newton(10.0, **start) for start in starts() if "act" in start or start["s"] == 1.0),
+    ]
+
+
+def whole_scale_points() -> list[dict]:
+    """Step 10 elsewhere; gradient descent, 3000 steps, in units of m / s^2 for large s. Five hours of one core."""
+    small = [newton(10.0, **start) for start in starts() if "act" not in start and start["s"] != 1.0]
+    return small + [
+        gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
+        for rate in RATES[:3]
+        for start in starts()
     ]
 
 
@@ -148,7 +164,7 @@ def samples_points() -> list[dict]:
 
 
 def whole_samples_points() -> list[dict]:
-    """What `samples_points` leaves out: gradient descent elsewhere. About four hours on two cores."""
-    stored, starts = samples_points(), product(SEEDS, ("relu", "silu"), (1e-3, 1.0))
-    runs = [point for start in starts for point in over_samples(*start, "gradient-descent")]
+    """What `samples_points` leaves out: gradient descent elsewhere. About four hours of one core."""
+    stored, cases = samples_points(), product(SEEDS, ("relu", "silu"), (1e-3, 1.0))
+    runs = [point for start in cases for point in over_samples(*start, "gradient-descent")]
     return [point for point in runs if point not in stored]
