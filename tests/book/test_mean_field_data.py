@@ -21,7 +21,7 @@ def to_the_end(point: dict) -> dict:
 
 
 def test_what_the_chapters_show_is_stored():
-    names = ["step", "collapse", "scale", "samples", "digits"]
+    names = ["step", "collapse", "scale", "activations", "width", "samples", "digits"]
     assert [study.name for study in STORED] == [f"mean-field-{name}" for name in names]
 
 
@@ -56,13 +56,23 @@ SHORT = {
         {"method": "random-features", "seed": 1},
         {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-7, "seed": 2},
         {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-12, "seed": 2},
-        {"method": "gradient-descent", "alpha": 5000.0, "seed": 1, "cap": 1000},
+        {"method": "gradient-descent", "alpha": 5000.0, "seed": 1, "cap": 3000},
     ),
     "mean-field-collapse": (
         {"method": "gauss-newton", "alpha": 150.0, "floor": 1e-13, "seed": 1, "s": 0.001, "c": 1000.0},
         {"method": "gauss-newton", "alpha": 150.0, "floor": 1e-13, "seed": 1, "s": 0.01, "c": 100.0},
     ),
-    "mean-field-scale": ({"method": "gauss-newton", "alpha": 100.0, "seed": 3, "s": 10.0},),
+    "mean-field-scale": (
+        {"method": "gauss-newton", "alpha": 100.0, "seed": 3, "s": 10.0},
+        {"method": "gauss-newton", "alpha": 10.0, "seed": 3, "s": 0.01, "act": "silu"},
+    ),
+    "mean-field-activations": (
+        {"method": "gauss-newton", "alpha": 300.0, "floor": 1e-7, "seed": 1, "act": "silu 1e6"},
+        {"method": "gauss-newton", "alpha": 30.0, "floor": 1e-7, "seed": 4, "act": "silu", "s": 1.0},
+    ),
+    "mean-field-width": (
+        {"method": "gauss-newton", "alpha": 400.0, "m": 300, "n": 2000, "seed": 2, "act": "silu", "s": 1.0},
+    ),
     "mean-field-samples": (
         {"method": "random-features", "seed": 2, "s": 1.0, "act": "silu", "n": 200},
         {"method": "gauss-newton", "alpha": 40.0, "seed": 2, "s": 1.0, "act": "silu", "n": 200},

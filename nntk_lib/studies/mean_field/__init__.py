@@ -5,6 +5,9 @@
     mean-field-step      4.3: the step against the floor of the damping
     mean-field-collapse  4.2: only the product of the two layers' scales
     mean-field-scale     4.2: the scale of the input weights
+    mean-field-width     4.2: the number of neurons
+    mean-field-activations
+                         4.3: the step with SiLU, and from s = 1
     mean-field-samples   4.4: the number of samples
     mean-field-digits    4.4: ten outputs, handwritten digits
 
@@ -31,6 +34,8 @@ from .grids import (
     SEEDS,
     STEPS,
     WIDE,
+    WIDTHS,
+    activations_points,
     collapse_points,
     samples_points,
     scale_points,
@@ -38,6 +43,7 @@ from .grids import (
     whole_samples_points,
     whole_scale_points,
     whole_step_points,
+    width_points,
 )
 from .methods import Pass, gauss_newton, gradient_descent, one_pass
 from .problems import PAPER, Problem, problem, setting, start
@@ -60,6 +66,7 @@ __all__ = [
     "STUDIES",
     "State",
     "WIDE",
+    "WIDTHS",
     "advance",
     "after",
     "curves",
@@ -80,7 +87,9 @@ STEP = Study("mean-field-step", step_points(), advance)
 WHOLE_STEP = Study("mean-field-step-whole", whole_step_points(), advance)
 COLLAPSE = Study("mean-field-collapse", collapse_points(), advance)
 SCALE = Study("mean-field-scale", scale_points(), advance)
-WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 SAMPLES = Study("mean-field-samples", samples_points(), advance)
 WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
-STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)
+WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
+ACTIVATIONS = Study("mean-field-activations", activations_points(), advance)
+WIDTH = Study("mean-field-width", width_points(), advance)
+STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, ACTIVATIONS, WIDTH, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)

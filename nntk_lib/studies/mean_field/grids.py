@@ -15,6 +15,8 @@ SCALES = (1e-3, 1e-2, 1e-1, 1.0)
 PRODUCTS = (0.1, 0.3, 1.0, 3.0, 10.0)
 WIDE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # those of the paper
 
+WIDTHS = (300, 1000, 1800, 2000, 2200, 5000)  # on both sides of n = 2000
+
 SAMPLES = (100, 200, 350, 500, 700, 1000, 1500)  # as far as the paper goes
 
 
@@ -33,39 +35,59 @@ def gradient(alpha: float, seed: int, **more) -> dict:
     return {"method": "gradient-descent", "alpha": alpha, "seed": seed, **more}
 
 
+def over_steps(alphas: tuple[float, ...], floors: tuple[float, ...] = FLOORS[:1], **more) -> list[dict]:
+    """Runs of Gauss-Newton over steps and floors, all seeds."""
+    return [newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS]
+
+
+def descents(rates: tuple[float, ...], **more) -> list[dict]:
+    """Runs of gradient descent over its steps, all seeds, 3000 steps each."""
+    return [gradient(rate * M, seed, cap=3000, **more) for rate in rates for seed in SEEDS]
+
+
 def step_points() -> list[dict]:
     """Step against floor, from s = 1e-3 and output weights of zero.
 
-    Steps 30 and 300 to the tolerance for two floors, 100 for four; the first 300 steps with step 1, and the first 30
-    for the small floor; five seeds. Step 10 for one floor, four seeds. One seed of gradient descent, 1000 steps.
+    Steps of 3 to 300 to the tolerance; of step 1 the first 300 steps, and the first 30 with the small floor; gradient
+    descent beside it.
     """
-    grid = lambda alphas, floors, **more: [
-        newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS
-    ]
     return [
         *random_features(),
-        *grid((100.0,), FLOORS),
-        *grid((1.0,), FLOORS[:1], cap=300),
-        *grid((300.0, 30.0), FLOORS),
-        *grid((100.0,), (1e-5, 1e-9)),
-        *grid((1.0,), FLOORS[1:], cap=30),
-        *grid((10.0,), FLOORS[:1])[:4],
-        *(gradient(rate * M, 1, cap=1000) for rate in (0.3, 1.0, 3.0, 0.1)),
+        *over_steps((100.0, 300.0, 30.0, 10.0), FLOORS),
+        *over_steps((3.0,)),
+        *over_steps((100.0,), (1e-5, 1e-9)),
+        *over_steps((1.0,), cap=300),
+        *over_steps((1.0,), FLOORS[1:], cap=30),
+        *descents((1.0, 0.3, 0.1, 3.0)),
     ]
+
+
+def activations_points() -> list[dict]:
+    """Over the steps elsewhere: with SiLU, and from s = 1; steps 10 and 100 are those of `scale_points`.
+
+    SiLU with the slope parameter 1e6 is almost ReLU.
+    """
+    starts = [{"act": "silu", "s": 1e-3}, {"act": "relu", "s": 1.0}, {"act": "silu", "s": 1.0}]
+    return [
+        *({"method": "random-features", "seed": seed, **start} for start in starts for seed in SEEDS),
+        *(point for start in starts for point in over_steps((300.0, 30.0), **start)),
+        *over_steps((300.0, 30.0, 100.0), act="silu 1e6"),
+    ]
+
+
+def width_points() -> list[dict]:
+    """Over the width, with SiLU, s = 1, n = 2000 and the step n / 5; random features interpolate from m = n on."""
+    every = [{"m": m, "seed": seed, "n": 2000, "act": "silu", "s": 1.0} for seed in SEEDS for m in WIDTHS]
+    return [{"method": "random-features", **start} for start in every] + [newton(400.0, **start) for start in every]
 
 
 def whole_step_points() -> list[dict]:
-    """What `step_points` leaves out: step 10, steps 3 and 1 to the tolerance, and capped, smaller ones and descent.
-
-    About seven hours on two cores.
-    """
+    """What `step_points` leaves out: smaller steps, and descent for longer. About nine hours of one core."""
     return [
-        newton(10.0, SEEDS[4], floor=FLOORS[0]),
-        *(newton(10.0, seed, floor=FLOORS[1]) for seed in SEEDS),
-        *(newton(1.0, seed, floor=floor) for seed in SEEDS for floor in FLOORS),
-        *(newton(3.0, seed, floor=floor) for seed in SEEDS for floor in FLOORS),
-        *(newton(0.1, seed, floor=floor, cap=30_000) for seed in SEEDS for floor in FLOORS),
-        *(newton(0.01, 1, floor=1e-7, cap=100_000),),
+        *over_steps((3.0,), FLOORS[1:]),
+        *over_steps((1.0,), FLOORS),
+        *over_steps((0.1,), cap=30_000),
+        newton(0.01, 1, floor=1e-7, cap=100_000),
         *(gradient(rate * M, seed, cap=10_000) for seed in SEEDS for rate in RATES),
     ]
 
@@ -91,27 +113,28 @@ def collapse_points() -> list[dict]:
     return starts + flow + descent
 
 
+def starts() -> list[dict]:
+    """Scales with ReLU and SiLU, all seeds."""
+    relu = [{"s": s, "seed": seed} for s in WIDE for seed in SEEDS]
+    return relu + [{**start, "act": "silu"} for start in relu]
+
+
 def scale_points() -> list[dict]:
-    """Test error over s with ReLU, from output weights of zero: random features, and Gauss-Newton with step 100."""
-    every = [{"s": s, "seed": seed} for s in WIDE for seed in SEEDS]
+    """Test error over s from output weights of zero: step 100, and with SiLU and from s = 1 also step 10."""
     return [
-        *({"method": "random-features", **start} for start in every),
-        *(newton(100.0, **start) for start in every),
+        *({"method": "random-features", **start} for start in starts()),
+        *(newton(100.0, **start) for start in starts()),
+        *(newton(10.0, **start) for start in starts() if "act" in start or start["s"] == 1.0),
     ]
 
 
 def whole_scale_points() -> list[dict]:
-    """What `scale_points` leaves out: smaller steps, gradient descent, capped at 3000 steps, and SiLU.
-
-    With three steps the best one can be chosen for each s, on the samples for that. About six hours on two cores.
-    """
-    every = [{"s": s, "seed": seed, "act": act} for act in ("relu", "silu") for s in WIDE for seed in SEEDS]
-    smooth = [start for start in every if start["act"] == "silu"]
-    return [
-        *(newton(alpha, **start) for alpha in (30.0, 10.0) for start in every if start["act"] == "relu"),
-        *({"method": "random-features", **start} for start in smooth),
-        *(newton(alpha, **start) for alpha in (10.0, 100.0) for start in smooth),
-        *(gradient(rate * M / max(1.0, start["s"] ** 2), **start, cap=3000) for start in every for rate in RATES[:3]),
+    """Step 10 elsewhere; gradient descent, 3000 steps, in units of m / s^2 for large s. Five hours of one core."""
+    small = [newton(10.0, **start) for start in starts() if "act" not in start and start["s"] != 1.0]
+    return small + [
+        gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
+        for rate in RATES[:3]
+        for start in starts()
     ]
 
 
@@ -141,7 +164,7 @@ def samples_points() -> list[dict]:
 
 
 def whole_samples_points() -> list[dict]:
-    """What `samples_points` leaves out: gradient descent elsewhere. About four hours on two cores."""
-    stored, starts = samples_points(), product(SEEDS, ("relu", "silu"), (1e-3, 1.0))
-    runs = [point for start in starts for point in over_samples(*start, "gradient-descent")]
+    """What `samples_points` leaves out: gradient descent elsewhere. About four hours of one core."""
+    stored, cases = samples_points(), product(SEEDS, ("relu", "silu"), (1e-3, 1.0))
+    runs = [point for start in cases for point in over_samples(*start, "gradient-descent")]
     return [point for point in runs if point not in stored]

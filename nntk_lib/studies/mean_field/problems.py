@@ -27,6 +27,7 @@ PAPER = {
     "chosen": 2_000,  # of the choice of a step
 }
 TEACHER, POOL = 5, 2000
+SMOOTH = {"silu": silu(1.0), "silu 1e6": silu(1e6)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def problem(given: dict) -> Problem:
 def drawn(n: int, d: int, act: str, seed: int, chosen: int, checked: int) -> Problem:
     if n > POOL:
         raise ParameterError(f"n = {n} is more than the {POOL} samples of the pool. Take fewer.")
-    net = Shallow(silu(1.0) if act == "silu" else act, beta=1.0, bias=True)
+    net = Shallow(SMOOTH.get(act, act), beta=1.0, bias=True)
     law = {"act": net.act, "bias": True, "scale": "width", "task": seed}
     parts = [
         teacher_student(size, d, TEACHER, np.random.default_rng((seed, k)), **law)
