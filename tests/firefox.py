@@ -31,6 +31,10 @@ def program() -> str | None:
     return os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
+# What a page says of requests that end because it is left, such as those for the excerpts of a search.
+GIVEN_UP = ("AbortError: The operation was aborted", "TypeError: NetworkError when attempting to fetch resource")
+
+
 class Firefox:
     """One window.
 
@@ -83,7 +87,9 @@ class Firefox:
 
     def goto(self, url: str) -> None:
         self.evaluate("() => document.fonts.ready.then(() => true)")  # a font given up halfway would be an error
+        known = len(self.errors)
         self.ask("browsingContext.navigate", context=self.window, url=url, wait="complete")
+        self.errors[known:] = [text for text in self.errors[known:] if not text.startswith(GIVEN_UP)]
 
     def evaluate(self, function: str, *arguments, frame: str = "") -> Any:
         """What a function of the page, or of a frame in it, returns, by way of JSON; promises are awaited."""
