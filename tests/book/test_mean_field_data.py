@@ -106,8 +106,11 @@ def test_step_is_the_library_s(act):
         step = GaussNewton(Smallest(1.0, floor), metric="identity")(there, Square(), given.train.y)
         np.testing.assert_allclose(delta, 7 * step.delta, rtol=1e-7, atol=1e-9 * np.abs(delta).max())
         assert max(smallest, floor) == pytest.approx(step.a, rel=1e-9)
-    delta = mean_field.gradient_descent(at, given.train.y, 60.0)
-    np.testing.assert_allclose(delta, Gradient(1.0)(there, Square(), given.train.y).delta, atol=1e-15)
+    for kept in (True, False):  # a pass of descent keeps no derivatives, and computes them again
+        at = mean_field.one_pass(given.net, theta, given.train.X, kept)
+        np.testing.assert_allclose(at.f, there.f, atol=1e-15)
+        delta = mean_field.gradient_descent(at, given.train.y, 60.0)
+        np.testing.assert_allclose(delta, Gradient(1.0)(there, Square(), given.train.y).delta, atol=1e-15)
 
 
 def test_row_of_the_curves():

@@ -32,7 +32,6 @@ from .grids import (
     RATES,
     SCALES,
     SEEDS,
-    STEPS,
     WIDE,
     WIDTHS,
     activations_points,
@@ -62,7 +61,6 @@ __all__ = [
     "RECORDED",
     "SCALES",
     "SEEDS",
-    "STEPS",
     "STUDIES",
     "State",
     "WIDE",
@@ -87,9 +85,9 @@ STEP = Study("mean-field-step", step_points(), advance)
 WHOLE_STEP = Study("mean-field-step-whole", whole_step_points(), advance)
 COLLAPSE = Study("mean-field-collapse", collapse_points(), advance)
 SCALE = Study("mean-field-scale", scale_points(), advance)
-SAMPLES = Study("mean-field-samples", samples_points(), advance)
-WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
 WHOLE_SCALE = Study("mean-field-scale-whole", whole_scale_points(), advance)
 ACTIVATIONS = Study("mean-field-activations", activations_points(), advance)
 WIDTH = Study("mean-field-width", width_points(), advance)
+SAMPLES = Study("mean-field-samples", samples_points(), advance)
+WHOLE_SAMPLES = Study("mean-field-samples-whole", whole_samples_points(), advance)
 STUDIES = (STEP, WHOLE_STEP, COLLAPSE, SCALE, WHOLE_SCALE, ACTIVATIONS, WIDTH, SAMPLES, WHOLE_SAMPLES, DIGITS_STUDY)

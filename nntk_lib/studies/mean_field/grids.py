@@ -8,7 +8,6 @@ SEEDS = (1, 2, 3, 4, 5)  # of the teacher, the samples and the start
 M, N = 5000, 500  # neurons and samples of the paper
 
 RATES = (0.1, 0.3, 1.0, 3.0)  # of gradient descent, in units of m: the last one is too large
-STEPS = (10.0, 30.0, 100.0, 300.0)  # of Gauss-Newton: below 2 n all are stable without damping
 FLOORS = (1e-7, 1e-12)
 
 SCALES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -40,9 +39,9 @@ def over_steps(alphas: tuple[float, ...], floors: tuple[float, ...] = FLOORS[:1]
     return [newton(alpha, seed, floor=floor, **more) for alpha in alphas for floor in floors for seed in SEEDS]
 
 
-def descents(rates: tuple[float, ...], **more) -> list[dict]:
-    """Runs of gradient descent over its steps, all seeds, 3000 steps each."""
-    return [gradient(rate * M, seed, cap=3000, **more) for rate in rates for seed in SEEDS]
+def descents(rates: tuple[float, ...], cap: int) -> list[dict]:
+    """Runs of gradient descent over its steps, all seeds."""
+    return [gradient(rate * M, seed, cap=cap) for rate in rates for seed in SEEDS]
 
 
 def step_points() -> list[dict]:
@@ -58,7 +57,7 @@ def step_points() -> list[dict]:
         *over_steps((100.0,), (1e-5, 1e-9)),
         *over_steps((1.0,), cap=300),
         *over_steps((1.0,), FLOORS[1:], cap=30),
-        *descents((1.0, 0.3, 0.1, 3.0)),
+        *descents((1.0, 0.3, 0.1, 3.0), cap=3000),
     ]
 
 
@@ -67,10 +66,10 @@ def activations_points() -> list[dict]:
 
     SiLU with the slope parameter 1e6 is almost ReLU.
     """
-    starts = [{"act": "silu", "s": 1e-3}, {"act": "relu", "s": 1.0}, {"act": "silu", "s": 1.0}]
+    cases = [{"act": "silu", "s": 1e-3}, {"act": "relu", "s": 1.0}, {"act": "silu", "s": 1.0}]
     return [
-        *({"method": "random-features", "seed": seed, **start} for start in starts for seed in SEEDS),
-        *(point for start in starts for point in over_steps((300.0, 30.0), **start)),
+        *({"method": "random-features", "seed": seed, **case} for case in cases for seed in SEEDS),
+        *(point for case in cases for point in over_steps((300.0, 30.0), **case)),
         *over_steps((300.0, 30.0, 100.0), act="silu 1e6"),
     ]
 
@@ -88,7 +87,7 @@ def whole_step_points() -> list[dict]:
         *over_steps((1.0,), FLOORS),
         *over_steps((0.1,), cap=30_000),
         newton(0.01, 1, floor=1e-7, cap=100_000),
-        *(gradient(rate * M, seed, cap=10_000) for seed in SEEDS for rate in RATES),
+        *descents(RATES, cap=10_000),
     ]
 
 
@@ -129,13 +128,17 @@ def scale_points() -> list[dict]:
 
 
 def whole_scale_points() -> list[dict]:
-    """Step 10 elsewhere; gradient descent, 3000 steps, in units of m / s^2 for large s. Five hours of one core."""
-    small = [newton(10.0, **start) for start in starts() if "act" not in start and start["s"] != 1.0]
-    return small + [
+    """What `scale_points` leaves out: step 10 elsewhere, and gradient descent. About five hours of one core.
+
+    Descent takes 3000 steps, which are in units of m / s^2 for large s.
+    """
+    stored = scale_points()
+    runs = [newton(10.0, **start) for start in starts()] + [
         gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
         for rate in RATES[:3]
         for start in starts()
     ]
+    return [point for point in runs if point not in stored]
 
 
 def over_samples(seed: int, act: str, s: float, *methods: str, up_to: int = SAMPLES[-1]) -> list[dict]:
