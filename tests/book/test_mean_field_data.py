@@ -54,7 +54,7 @@ def test_runs_end_as_they_say(study):
 SHORT = {
     "mean-field-step": (
         {"method": "random-features", "seed": 1},
-        {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-7, "seed": 2},
+        {"method": "gauss-newton", "alpha": 1.0, "floor": 1e-7, "seed": 2},
         {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-12, "seed": 2},
         {"method": "gradient-descent", "alpha": 5000.0, "seed": 1, "cap": 3000},
     ),
@@ -65,6 +65,7 @@ SHORT = {
     "mean-field-scale": (
         {"method": "gauss-newton", "alpha": 100.0, "seed": 3, "s": 10.0},
         {"method": "gauss-newton", "alpha": 10.0, "seed": 3, "s": 0.01, "act": "silu"},
+        {"method": "gradient-descent", "alpha": 15.0, "seed": 2, "s": 10.0, "cap": 3000},
     ),
     "mean-field-activations": (
         {"method": "gauss-newton", "alpha": 300.0, "floor": 1e-7, "seed": 1, "act": "silu 1e6"},

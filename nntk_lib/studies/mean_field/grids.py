@@ -47,15 +47,13 @@ def descents(rates: tuple[float, ...], cap: int) -> list[dict]:
 def step_points() -> list[dict]:
     """Step against floor, from s = 1e-3 and output weights of zero.
 
-    Steps of 3 to 300 to the tolerance; of step 1 the first 300 steps, and the first 30 with the small floor; gradient
-    descent beside it.
+    Steps of 1 to 300 to the tolerance, but of step 1 with the small floor the first 30; gradient descent beside it.
     """
     return [
         *random_features(),
-        *over_steps((100.0, 300.0, 30.0, 10.0), FLOORS),
-        *over_steps((3.0,)),
+        *over_steps((100.0, 300.0, 30.0, 10.0, 3.0), FLOORS),
         *over_steps((100.0,), (1e-5, 1e-9)),
-        *over_steps((1.0,), cap=300),
+        *over_steps((1.0,)),
         *over_steps((1.0,), FLOORS[1:], cap=30),
         *descents((1.0, 0.3, 0.1, 3.0), cap=3000),
     ]
@@ -81,10 +79,9 @@ def width_points() -> list[dict]:
 
 
 def whole_step_points() -> list[dict]:
-    """What `step_points` leaves out: smaller steps, and descent for longer. About nine hours of one core."""
+    """What `step_points` leaves out: smaller steps, and descent for longer. About six hours of one core."""
     return [
-        *over_steps((3.0,), FLOORS[1:]),
-        *over_steps((1.0,), FLOORS),
+        *over_steps((1.0,), FLOORS[1:]),
         *over_steps((0.1,), cap=30_000),
         newton(0.01, 1, floor=1e-7, cap=100_000),
         *descents(RATES, cap=10_000),
@@ -118,27 +115,24 @@ def starts() -> list[dict]:
     return relu + [{**start, "act": "silu"} for start in relu]
 
 
+def slide(rate: float, start: dict) -> dict:
+    """3000 steps of gradient descent, in units of m, for large s of m / s^2."""
+    return gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
+
+
 def scale_points() -> list[dict]:
-    """Test error over s from output weights of zero: step 100, and with SiLU and from s = 1 also step 10."""
+    """Test error over s from output weights of zero: two steps of Gauss-Newton; with ReLU gradient descent."""
     return [
         *({"method": "random-features", **start} for start in starts()),
-        *(newton(100.0, **start) for start in starts()),
-        *(newton(10.0, **start) for start in starts() if "act" in start or start["s"] == 1.0),
+        *(newton(alpha, **start) for alpha in (100.0, 10.0) for start in starts()),
+        *(slide(RATES[1], start) for start in starts() if "act" not in start),
     ]
 
 
 def whole_scale_points() -> list[dict]:
-    """What `scale_points` leaves out: step 10 elsewhere, and gradient descent. About five hours of one core.
-
-    Descent takes 3000 steps, which are in units of m / s^2 for large s.
-    """
+    """What `scale_points` leaves out: gradient descent with SiLU, and other rates. About three hours of one core."""
     stored = scale_points()
-    runs = [newton(10.0, **start) for start in starts()] + [
-        gradient(float(f"{rate * M / max(1.0, start['s'] ** 2):.4g}"), **start, cap=3000)
-        for rate in RATES[:3]
-        for start in starts()
-    ]
-    return [point for point in runs if point not in stored]
+    return [point for rate in RATES[:3] for start in starts() if (point := slide(rate, start)) not in stored]
 
 
 def over_samples(seed: int, act: str, s: float, *methods: str, up_to: int = SAMPLES[-1]) -> list[dict]:
