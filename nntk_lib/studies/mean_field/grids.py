@@ -79,7 +79,7 @@ def width_points() -> list[dict]:
 
 
 def whole_step_points() -> list[dict]:
-    """What `step_points` leaves out: smaller steps, and descent for longer. About six hours of one core."""
+    """What `step_points` leaves out: smaller steps, and descent for longer. About eight hours of one core."""
     return [
         *over_steps((1.0,), FLOORS[1:]),
         *over_steps((0.1,), cap=30_000),
