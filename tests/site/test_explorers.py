@@ -1,4 +1,4 @@
-"""Every control of every explorer, on the served page with the network off: the picture must change."""
+"""Every control of every explorer, on the downloaded page with the network off: the picture must change."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ from itertools import pairwise
 
 import pytest
 from asked import RESET
-from sources import PAGES, calls, name_of
+from sources import MAIN, PAGES, calls, name_of
 
 pytestmark = pytest.mark.browser
 
 WITH_EXPLORERS = ["book/" + name_of(path) for path in PAGES if calls(path, "explorer")]
+STORIES = ["book/index", *("book/" + name_of(path) for path in MAIN)]
+LONGEST, HIGHEST = 14_000, 480  # pixels: of a main line, and of an explorer
+SCREEN = {"width": 1280, "height": 900}
+MEASURE = """() => {
+  const seen = e => e.checkVisibility() && e.getClientRects().length;
+  const all = selector => [...document.querySelectorAll('article ' + selector)].filter(seen);
+  const box = e => e.getBoundingClientRect();
+  return {
+    height: box(document.querySelector('article')).height,
+    tables: all('table').filter(e => box(e).right > box(document.querySelector('article')).right + 1).length,
+    explorers: all('.nntk-explorer').map(e => ({name: e.id, height: box(e).height, bottom: box(e).bottom})),
+  };
+}"""
 PICTURE = """figure => {
   const image = figure.querySelector('.nntk-picture img');
   return image ? image.src : figure.querySelector('.nntk-picture').innerHTML;
@@ -24,13 +37,12 @@ STATE = """figure => ({
 
 
 @pytest.fixture(scope="module", params=WITH_EXPLORERS)
-def offline(request, open_page):
-    """One page with explorers, loaded, and then cut off from everything."""
-    with open_page(request.param) as page:
+def offline(request, open_page, unpacked):
+    """One page with explorers of the downloaded book, opened as a file with the network off."""
+    with open_page(request.param, unpacked) as page:
         page.wait_for_function(
             "() => [...document.querySelectorAll('.nntk-explorer')].every(e => e.dataset.ready === 'true')"
         )
-        page.context.set_offline(True)
         page.clock.install(time=0)  # play buttons advance when a test says so
         page.clock.pause_at(1000)
         yield page
@@ -53,8 +65,20 @@ def reset(page):
     page.evaluate(RESET)
 
 
-def test_there_are_explorers():
-    assert "book/index" in WITH_EXPLORERS and len(WITH_EXPLORERS) >= 5
+def test_every_story_has_an_explorer():
+    assert len(STORIES) >= 5 and set(STORIES) <= set(WITH_EXPLORERS)
+
+
+def test_first_screen_and_length(offline):
+    """A story's first explorer lies wholly on the first screen, and its main line is read in 45 minutes; tables fit."""
+    offline.set_viewport_size(SCREEN)
+    found = offline.evaluate(MEASURE)
+    high = [e for e in found["explorers"] if e["height"] > HIGHEST]
+    assert not high, f"explorers of more than {HIGHEST} px: {high}"
+    assert found["tables"] == 0
+    if any(offline.url.endswith(f"/{name}.html") for name in STORIES):
+        assert found["explorers"][0]["bottom"] <= SCREEN["height"]
+        assert found["height"] <= LONGEST, f"{found['height']:.0f} px"
 
 
 def test_explorers_are_complete(offline):
@@ -160,19 +184,3 @@ def press(page, button, way):
     else:
         button.focus()
         page.keyboard.press("Space")
-
-
-@pytest.mark.parametrize("name", WITH_EXPLORERS)
-def test_every_control_moves_from_a_disk(open_page, unpacked, name):
-    """The downloaded book, opened as a file with the network off."""
-    with open_page(name, unpacked) as page:
-        moved = 0
-        for figure, control in controls(page, "input[type=range], select"):
-            reset(page)  # at the end of another control this one may have nothing to change
-            before, options = figure.evaluate(PICTURE), control.locator("option")
-            control.focus()
-            for key in ("Home", "End") if options.count() == 0 else ["ArrowDown"] * options.count() + ["Home"]:
-                page.keyboard.press(key)
-                moved += figure.evaluate(PICTURE) != before
-                before = figure.evaluate(PICTURE)
-        assert moved >= len(list(controls(page, "[data-param]")))

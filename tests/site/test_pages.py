@@ -157,7 +157,6 @@ def show(page, theme: str) -> str:
     """Put the page into a theme; its elements that are seen, with their attributes but for class and style."""
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-    page.wait_for_timeout(250)
     page.wait_for_function(REACHABLE)  # the theme makes wide code focusable some time after a resize
     return page.evaluate(SEEN)
 
@@ -174,6 +173,7 @@ def test_accessible(visited, size):
     """axe-core finds nothing of any impact, light or dark, wide or narrow; no sideways scrolling."""
     visited.set_viewport_size(size)
     visited.evaluate("window.scrollTo(0, 0)")
+    visited.wait_for_timeout(250)
     seen, bad = {}, []
     for theme in ("light", "dark"):
         seen[theme] = show(visited, theme)
