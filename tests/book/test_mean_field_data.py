@@ -55,6 +55,7 @@ SHORT = {
     "mean-field-step": (
         {"method": "random-features", "seed": 1},
         {"method": "gauss-newton", "alpha": 1.0, "floor": 1e-7, "seed": 2},
+        {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-7, "seed": 2},
         {"method": "gauss-newton", "alpha": 100.0, "floor": 1e-12, "seed": 2},
         {"method": "gradient-descent", "alpha": 5000.0, "seed": 1, "cap": 3000},
     ),

@@ -42,6 +42,14 @@ def test_zip(html):
     assert path.stat().st_size < LIMIT
 
 
+def test_pages_are_those_of_the_site(html, unpacked):
+    """But for the addresses of what needs a server: what holds of an explorer here holds there."""
+    for name in documents():
+        served = (html / f"{name}.html").read_text(encoding="utf-8")
+        there = re.sub(r'href="[./]*(?=lite/|nntk-book\.zip)', f'href="{ADDRESS}', served)
+        assert (folder_of(unpacked) / f"{name}.html").read_text(encoding="utf-8") == there, name
+
+
 def test_links_stay_on_the_disk_or_lead_to_the_published_book(unpacked):
     folder, online = folder_of(unpacked), 0
     for path in folder.glob("**/*.html"):

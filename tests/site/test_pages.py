@@ -49,11 +49,11 @@ BELOW = """() => [...document.querySelectorAll('div.math > .eqno')].map(number =
   number.getBoundingClientRect().top -
   number.parentElement.querySelector('mjx-container').getBoundingClientRect().bottom)"""
 # Contrast is most of the rest. Texts of one kind (tag and class, and its parent's), one colour, size and weight, on the
-# same ground, have the same contrast: three of each are looked at, on the first page and in the first view with them.
+# same ground, have the same contrast: three of each are looked at, in the first view of a page that has them.
 LOOK_AT = "() => axe.configure({rules: [{id: 'color-contrast', selector: '[data-text]'}]})"
-MARK_TEXTS = """known => {
+MARK_TEXTS = """() => {
   const styles = (e, ...names) => names.map(name => getComputedStyle(e)[name]).join();
-  const grounds = new Map([[null, '']]), counts = new Map();
+  const grounds = new Map([[null, '']]), counts = new Map(), looked = window.nntkLooked ??= new Set();
   const clear = 'rgba(0, 0, 0, 0),none,1';
   const ground = e => {
     if (!grounds.has(e)) {
@@ -64,16 +64,16 @@ MARK_TEXTS = """known => {
   };
   const isText = node => node.nodeType === Node.TEXT_NODE && node.data.trim();
   const sort = e => e.localName + '.' + (e.getAttribute('class') ?? '');
-  const old = new Set(known);
   for (const e of document.querySelectorAll('body *:not(mjx-container *)')) {
     const field = e.matches('input, select, textarea');
     if (!field && ![...e.childNodes].some(isText) || !e.checkVisibility({visibilityProperty: true})) continue;
     const look = styles(e, 'color', 'fontSize', 'fontWeight', 'textShadow');
     const kind = [sort(e), sort(e.parentElement), look, ground(e)].join(' ');
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    if (!old.has(kind) && (field || counts.get(kind) <= 3)) e.dataset.text = '';
+    if (!looked.has(kind) && (field || counts.get(kind) <= 3)) e.dataset.text = '';
   }
-  return [...counts.keys()].filter(kind => !old.has(kind));
+  counts.forEach((_, kind) => looked.add(kind));
+  return document.querySelectorAll('[data-text]').length;
 }"""
 # So are most elements: the words of code. Those that are not looked at become text of their block.
 MERGE_WORDS = """() => {
@@ -109,7 +109,6 @@ SEEN = """() => [...document.querySelectorAll('body *:not(mjx-container *)')]
 CUT_CODE = """() => [...document.querySelectorAll('article pre')].filter(e =>
   e.checkVisibility() && e.getClientRects().length && e.scrollWidth > e.clientWidth + 1
 ).map(e => e.textContent.slice(0, 70))"""
-LOOKED: set[str] = set()  # kinds of text, on every page
 REACHABLE = "() => [...document.querySelectorAll('pre')].every(e => e.scrollWidth <= e.clientWidth || e.tabIndex >= 0)"
 
 
@@ -136,14 +135,9 @@ def with_axe(page) -> None:
     page.evaluate(LOOK_AT)
 
 
-def violations(page, looked: set[str], theme="light") -> list[dict]:
-    """What axe-core finds; of the dark theme in its contrasts, because its structure is that of the light one.
-
-    Kinds of text in ``looked`` are not looked at again; new ones are added.
-    """
-    new = page.evaluate(MARK_TEXTS, sorted(looked))
-    looked.update(new)
-    if not new and theme != "light":
+def violations(page, theme="light") -> list[dict]:
+    """What axe-core finds; of the dark theme in its contrasts, because its structure is that of the light one."""
+    if not page.evaluate(MARK_TEXTS) and theme != "light":
         return []
     for change in (EMPTY_FORMULAS, MERGE_WORDS):
         page.evaluate(change)
@@ -183,7 +177,7 @@ def test_accessible(visited, size):
         assert scroll <= inner, f"the page is {scroll} px wide on a screen of {inner} px ({theme})"
         bad += [
             f"{theme}: {item['id']} ({item['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
-            for item in violations(visited, LOOKED, theme)
+            for item in violations(visited, theme)
             for node in item["nodes"]
         ]
     assert seen["dark"] == seen["light"], "what is seen in the dark is not what axe-core looked at in the light"
@@ -200,10 +194,9 @@ def test_a_pale_colour_is_found(open_page):
     """Of one kind of words in the code of a page."""
     with open_page("book/appendix/making") as page:
         with_axe(page)
-        looked: set[str] = set()
-        assert page.locator(".highlight .mi").count() >= 1 and not violations(page, looked)
+        assert page.locator(".highlight .mi").count() >= 1 and not violations(page)
         page.add_style_tag(content=".highlight .mi { color: #bbb !important; }")
-        assert {item["id"] for item in violations(page, looked)} == {"color-contrast"}
+        assert {item["id"] for item in violations(page)} == {"color-contrast"}
 
 
 @pytest.mark.parametrize("name", ["book/index", CHAPTER, "book/appendix/ledger"])
