@@ -13,9 +13,12 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 import json
 import re
 from xml.etree import ElementTree
+
+import numpy as np
 
 from ..exceptions import NNTKError
 from .controls import control_html
@@ -25,6 +28,7 @@ NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 INK = re.compile(r"#([0-5][0-9a-f])\1\1\b")  # greys darker than #606060 become the page's text colour
 COMPRESSED = {"d", "x", "y"}  # attributes whose numbers are rounded to 0.01 pt
 PICTURE_DPI = 192  # 2 x 96, for screens with two device pixels a CSS pixel
+SAMPLES = 5  # frames that are drawn first, to choose the format
 
 
 def figure_png(figure, dpi=144) -> bytes:
@@ -133,41 +137,50 @@ def _weight(frames) -> int:
 
 
 def render(explorer) -> dict:
-    """All frames of an explorer: format, size in CSS pixels, default's index, table, frames, readouts."""
+    """All frames of an explorer: format, size in CSS pixels, default's index, table, frames, readouts.
+
+    A few frames, spread over the grid, are drawn first, and say which format is the smaller one.
+    """
     grid = list(explorer.grid())
     ids: dict[str, str] = {}
-    as_webp = _webp_is_smaller(explorer, grid)
-    frames, readouts = [], []
-    for values in grid:
-        figure, readout = explorer.draw_at(**values)
-        frames.append(_data_uri(figure) if as_webp else figure_svg(figure, explorer.name, ids))
-        readouts.append(explorer.describe(values, readout))
-    table, packed = pack(frames)
+    faces = {"svg": lambda figure: figure_svg(figure, explorer.name, ids), "webp": _data_uri}
+    made: dict[str, dict[int, list[str]]] = {kind: {} for kind in faces}
+    readouts: dict[int, str] = {}
+
+    def draw(i, *kinds):
+        figure, readout = explorer.draw_at(**grid[i])
+        readouts[i] = explorer.describe(grid[i], readout)
+        for kind in kinds:
+            made[kind][i] = faces[kind](figure)
+        return figure
+
+    spread = np.unique(np.linspace(0, len(grid) - 1, SAMPLES).round().astype(int)).tolist()
+    for i in spread:
+        figure = draw(i, "svg", *(["webp"] if i in (spread[0], spread[-1]) else []))
+    kind = "webp" if _webp_is_smaller(list(made["svg"].values()), list(made["webp"].values()), len(grid)) else "svg"
+    for i in range(len(grid)):
+        if i not in made[kind]:
+            figure = draw(i, kind)
+    table, packed = pack([made[kind][i] for i in range(len(grid))])
     return {
-        "format": "webp" if as_webp else "svg",
+        "format": kind,
         "size": [round(96 * inches) for inches in figure.get_size_inches()],
         "default": grid.index(explorer.defaults()),
         "table": table,
         "frames": packed,
-        "readouts": readouts,
+        "readouts": [readouts[i] for i in range(len(grid))],
     }
 
 
-def _webp_is_smaller(explorer, grid, samples=5) -> bool:
-    """Whether all frames weigh less as WebP than as packed SVG, judged by a few spread over the grid.
+def _webp_is_smaller(svg: list[list[str]], webp: list[list[str]], count: int) -> bool:
+    """Whether all frames weigh less as WebP than as packed SVG, judged by some of both.
 
     The first SVG frame brings the lines that all share, each further one only its own, so the weight of
-    the whole is extrapolated from the growth; the frames of the format not taken are never rendered.
+    the whole is extrapolated from the growth.
     """
-    chosen = sorted({round(i * (len(grid) - 1) / (samples - 1)) for i in range(samples)})
-    svg, webp, ids = [], 0.0, {}
-    for i in chosen:
-        figure, _readout = explorer.draw_at(**grid[i])
-        svg.append(figure_svg(figure, explorer.name, ids))
-        webp += sum(map(len, _data_uri(figure))) / len(chosen)
     shared = _weight(svg[:1])
-    growth = (_weight(svg) - shared) / (len(svg) - 1)
-    return webp * len(grid) < shared + growth * (len(grid) - 1)
+    growth = (_weight(svg) - shared) / max(1, len(svg) - 1)
+    return len("".join(itertools.chain(*webp))) / len(webp) * count < shared + growth * (count - 1)
 
 
 def _data_uri(figure) -> list[str]:
