@@ -3,10 +3,10 @@
 from ..networks.shallow.curvature import curvature_constant, jacobian_constant
 from .a_priori import APriori, a_priori
 from .definiteness import Certificate, certify
+from .intervals import mean_interval, proportion_interval
 from .jacobian_ball import jacobian_change
 from .path_error import PathError, path_error
 from .phase import PhaseDiagram, phase_diagram
-from .proportions import proportion_interval
 from .rates import Rate, convergence_order, fit_rate
 from .wall import wall_constant
 
@@ -23,6 +23,7 @@ __all__ = [
     "fit_rate",
     "jacobian_change",
     "jacobian_constant",
+    "mean_interval",
     "path_error",
     "phase_diagram",
     "proportion_interval",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..exceptions import Array, ParameterError, finite_array, positive, real_array, same_length
+from .intervals import confidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +94,7 @@ def fit_rate(m: ArrayLike, values: ArrayLike, level: float = 0.95) -> Rate:
         raise ParameterError(f"Only {len(np.unique(m))} different widths: a slope and its error need at least 3.")
     if (m <= 0).any() or (values <= 0).any():
         raise ParameterError("A power law needs positive widths and values. Fit norms, and drop exact zeros knowingly.")
-    if not 0 < positive("level", level) < 1:
-        raise ParameterError(f"level = {level:g} must lie between 0 and 1.")
+    level = confidence(level)
     x, logs = np.log(m), np.log(values)
     logs = logs.mean(axis=1) if logs.ndim == 2 else logs
     fit = linregress(x, logs)

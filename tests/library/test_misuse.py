@@ -390,6 +390,13 @@ def calls():
         right={"hits True", "trials True"},
     )
     call(
+        theory.mean_interval,
+        values=[1.0, 2.0, 4.0],
+        level=0.9,
+        kinds={"values": "array"},
+        right={"values (n, 1)", "values wrong width"},
+    )
+    call(
         theory.fit_rate,
         m=[10, 100, 1000],
         values=[2.0, 0.2, 0.021],

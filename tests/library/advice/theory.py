@@ -100,6 +100,10 @@ CASES = {
         lambda: theory.proportion_interval([1, 2], [3, 4, 5]),
         lambda said: theory.proportion_interval([1, 2], [3, 4]).shape == theory.proportion_interval([1, 2], 4).shape,
     ),
+    "one seed": (
+        lambda: theory.mean_interval([1.0]),
+        lambda said: np.ptp(theory.mean_interval([1.0, 2.0])) > 0,
+    ),
     "two widths": (
         lambda: theory.fit_rate(WIDTHS[:2], FALLING[:2]),
         lambda said: -1.1 < theory.fit_rate(WIDTHS, FALLING).exponent < -0.9,
