@@ -78,7 +78,7 @@ SHORT = {
     "mean-field-samples": (
         {"method": "random-features", "seed": 2, "s": 1.0, "act": "silu", "n": 200},
         {"method": "gauss-newton", "alpha": 40.0, "seed": 2, "s": 1.0, "act": "silu", "n": 200},
-        {"method": "gradient-descent", "alpha": 2500.0, "seed": 3, "s": 1e-3, "act": "relu", "n": 200, "cap": 3000},
+        {"method": "gradient-descent", "alpha": 2500.0, "seed": 3, "s": 1.0, "act": "relu", "n": 200, "cap": 3000},
     ),
 }
 
