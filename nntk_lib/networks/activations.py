@@ -131,13 +131,16 @@ def _logistic(z: Array) -> Iterator[Array]:
         t = np.tanh(0.5 * z)
         yield from (0.5 * (1 + t), 0.25 * (1 - t * t), -t)
         return
-    decay = np.exp(-np.abs(z))  # never overflows
-    near = 1 / (1 + decay)
-    yield np.exp(np.minimum(z, 0)) * near
-    decay *= near
-    yield near * decay
-    near -= decay
-    yield np.copysign(near, -z, out=near)
+    with np.errstate(over="ignore"):  # s = 1 / inf = 0
+        e = np.exp(-z)
+    s = 1 + e
+    np.divide(1, s, out=s)
+    yield s
+    np.minimum(e, np.finfo(e.dtype).max, out=e)  # inf * 0 is no number
+    e *= s
+    e *= s
+    yield e
+    yield 1 - 2 * s
 
 
 def _sigmoid(z: Array) -> Iterator[Array]:
