@@ -67,6 +67,7 @@ SHORT = {
         {"method": "gauss-newton", "alpha": 100.0, "seed": 3, "s": 10.0},
         {"method": "gauss-newton", "alpha": 10.0, "seed": 3, "s": 0.01, "act": "silu"},
         {"method": "gradient-descent", "alpha": 15.0, "seed": 2, "s": 10.0, "cap": 3000},
+        {"method": "gradient-descent", "alpha": 1500.0, "seed": 4, "s": 1.0, "act": "silu", "cap": 3000},
     ),
     "mean-field-activations": (
         {"method": "gauss-newton", "alpha": 300.0, "floor": 1e-7, "seed": 1, "act": "silu 1e6"},
@@ -74,6 +75,16 @@ SHORT = {
     ),
     "mean-field-width": (
         {"method": "gauss-newton", "alpha": 400.0, "m": 300, "n": 2000, "seed": 2, "act": "silu", "s": 1.0},
+        {
+            "method": "gradient-descent",
+            "alpha": 90.0,
+            "m": 300,
+            "n": 2000,
+            "seed": 4,
+            "act": "silu",
+            "s": 1.0,
+            "cap": 1000,
+        },
     ),
     "mean-field-samples": (
         {"method": "random-features", "seed": 2, "s": 1.0, "act": "silu", "n": 200},
@@ -171,6 +182,16 @@ def test_runs_are_found_by_what_they_say():
     with pytest.raises(ParameterError, match="two runs of seed 1"):
         mean_field.runs("mean-field-step", method="gauss-newton", alpha=100.0)
     assert mean_field.runs("mean-field-nothing") == {}
+
+
+def test_ends_over_the_samples():
+    sizes = mean_field.grids.SAMPLES
+    for method, column in (("gradient-descent", "test"), ("random-features", "refit_test")):
+        ends = mean_field.over_samples(method, "relu", 1.0)
+        assert ends.shape == (len(sizes), 5)
+        told = {"method": method, "act": "relu", "s": 1.0, "n": 200}
+        one = mean_field.runs("mean-field-samples", **told)[2]
+        assert ends[sizes.index(200), 1] == mean_field.curves(one)[column][-1]
 
 
 def test_errors_say_what_to_do():

@@ -8,12 +8,26 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from paper import cut_off, put_on_paper
-from sources import GENERATED, ROOT, documents
+from sources import GENERATED, MAIN, ROOT, documents, name_of
 
 pytestmark = pytest.mark.browser
 
 CHAPTER = "book/2-newton/01-hessian-structure"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SCREEN = {"width": 1280, "height": 900}
+STORIES = ["book/index", *("book/" + name_of(path) for path in MAIN)]
+LONGEST, HIGHEST = 14_000, 480  # pixels: of a main line, and of an explorer
+MEASURE = """() => {
+  const seen = e => e.checkVisibility() && e.getClientRects().length;
+  const article = document.querySelector('article') ?? document.body;
+  const all = selector => [...article.querySelectorAll(selector)].filter(seen);
+  const box = e => e.getBoundingClientRect();
+  return {
+    height: box(article).height,
+    tables: all('table').filter(e => box(e).right > box(article).right + 1).length,
+    explorers: all('.nntk-explorer').map(e => ({name: e.id, height: box(e).height, bottom: box(e).bottom})),
+  };
+}"""
 # Pictures of every page, for who wants to look: with NNTK_SCREENSHOTS=1.
 SHOWN = [("light", WIDE), ("dark", NARROW)] if os.environ.get("NNTK_SCREENSHOTS") else []
 SHOTS = ROOT / "_build" / "screenshots"
@@ -128,6 +142,23 @@ def test_mathematics_is_rendered(visited):
     assert visited.locator("mjx-merror, [data-mjx-error]").count() == 0
     text = visited.locator("article").inner_text() if visited.locator("article").count() else ""
     assert not re.search(r"\\\(|\\\[|\$\$", text), "TeX left as text"
+
+
+def test_stories_are_there():
+    assert len(STORIES) >= 5 and set(STORIES) <= set(documents())
+
+
+def test_first_screen_and_length(visited):
+    """A story's first explorer lies wholly on the first screen, and its main line is read in 45 minutes; tables fit."""
+    visited.set_viewport_size(SCREEN)
+    found = visited.evaluate(MEASURE)
+    high = [e for e in found["explorers"] if e["height"] > HIGHEST]
+    assert not high, f"explorers of more than {HIGHEST} px: {high}"
+    assert found["tables"] == 0
+    if any(visited.url.endswith(f"/{name}.html") for name in STORIES):
+        assert found["explorers"], "a story without an explorer"
+        assert found["explorers"][0]["bottom"] <= SCREEN["height"]
+        assert found["height"] <= LONGEST, f"{found['height']:.0f} px"
 
 
 def with_axe(page) -> None:

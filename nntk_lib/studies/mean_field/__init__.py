@@ -46,7 +46,7 @@ from .grids import (
 )
 from .methods import Pass, gauss_newton, gradient_descent, one_pass
 from .problems import PAPER, Problem, problem, setting, start
-from .results import FOLDER, after, curves, last, records, runs
+from .results import FOLDER, after, curves, last, over_samples, records, runs
 from .run import COLUMNS, RECORDED, State, advance, measured, steps
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "last",
     "measured",
     "one_pass",
+    "over_samples",
     "problem",
     "records",
     "runs",

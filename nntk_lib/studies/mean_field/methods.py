@@ -83,7 +83,7 @@ def one_pass(net: Shallow, theta: Array, X: Array, gram: bool, out: tuple[Array,
     inputs, m, n = net.inputs(X), len(theta), len(X)
     f = np.zeros(n)
     if not gram:
-        for part in pieces(m, max(1, ENTRIES // (4 * n))):  # larger ones are zeroed anew by the system each time
+        for part in pieces(m, max(1, ENTRIES // (4 * n))):  # several arrays of a slice fit into a cache
             f += theta[part, 0] @ net.act.f(theta[part, 1:] @ inputs.T)
         return Pass(net, theta, inputs, f / m)
     S, D = out or (np.empty((m, n)), np.empty((m, n)))

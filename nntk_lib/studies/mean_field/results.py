@@ -8,6 +8,7 @@ import numpy as np
 
 from ...exceptions import Array, ParameterError
 from ..runner import FOLDER, read
+from .grids import SAMPLES
 from .problems import setting
 from .run import COLUMNS
 
@@ -79,3 +80,13 @@ def after(found: dict[int, dict], column: str, step: int) -> Array:
             raise ParameterError(f"Nothing was recorded after {step} steps; see RECORDED.")
         values.append(of[column][at[0] if len(at) else -1])
     return np.array(values)
+
+
+def over_samples(method: str, act: str, s: float, column: str = "test") -> Array:
+    """A column at the end of the runs of "mean-field-samples", shape (sizes, seeds), over the sizes `grids.SAMPLES`.
+
+    Random features are the start of a run; their loss is that after refitting.
+    """
+    column = "refit_test" if (method, column) == ("random-features", "test") else column
+    told = {"method": method, "act": act, "s": s}
+    return np.array([last(runs("mean-field-samples", **told, n=n), column) for n in SAMPLES])
