@@ -17,7 +17,7 @@ from .plotting import (
     style,
     use_style,
 )
-from .tables import caption, log_ticks, number, table, with_interval
+from .tables import caption, least_and_most, log_ticks, number, table, with_interval
 
 __all__ = [
     "DIVERGING",
@@ -30,6 +30,7 @@ __all__ = [
     "check_rate",
     "choice",
     "explorer",
+    "least_and_most",
     "legend",
     "log_ticks",
     "magnitude_image",

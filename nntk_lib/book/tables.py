@@ -45,6 +45,11 @@ def with_interval(values: Sequence[float], digits: int = 2) -> str:
     return f"{middle} ({low}–{high})"
 
 
+def least_and_most(values: Sequence[float], digits: int = 2) -> str:
+    """The ends of some values, as 1.5–1.9."""
+    return f"{number(min(values), digits)}–{number(max(values), digits)}"
+
+
 def log_ticks(axis, values: Sequence) -> None:
     """Ticks at these values, and no others, of a logarithmic axis, written as `number` writes them."""
     axis.set_ticks(values, [number(value) for value in values])

@@ -187,7 +187,7 @@ def test_runs_are_found_by_what_they_say():
 def test_ends_over_the_samples():
     sizes = mean_field.grids.SAMPLES
     for method, column in (("gradient-descent", "test"), ("random-features", "refit_test")):
-        ends = mean_field.over_samples(method, "relu", 1.0)
+        ends = mean_field.ends_over_samples(method, "relu", 1.0)
         assert ends.shape == (len(sizes), 5)
         told = {"method": method, "act": "relu", "s": 1.0, "n": 200}
         one = mean_field.runs("mean-field-samples", **told)[2]

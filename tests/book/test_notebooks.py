@@ -67,8 +67,7 @@ def test_first_code_cell_is_imports_and_style(path):
     *imports, last = ast.parse(cell.source).body
     assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in imports), cell
     assert ast.unparse(last) == "use_style()", f"{cell} must end with use_style()"
-    modules = [node.module for node in imports if isinstance(node, ast.ImportFrom)]
-    assert any(module.startswith("nntk_lib") and module != "nntk_lib.book" for module in modules), cell
+    assert any(isinstance(node, ast.ImportFrom) and node.module == "nntk_lib" for node in imports), cell
 
 
 @every_page

@@ -700,6 +700,11 @@ FAULTS = [
         ("networks.activations:_relu", "yield on", "yield 0 * on"),
         ["arbel/growing-step", "arbel/size-and-shape"],
     ),
+    (
+        "derivative of SiLU lost",
+        ("networks.activations:_SiLU.__call__", "yield g + z * dg", "yield 0 * g"),
+        ["arbel/figure-6"],
+    ),
     # chapter 5.1
     (
         "a step in sample space three percent too short",

@@ -46,7 +46,7 @@ from .grids import (
 )
 from .methods import Pass, gauss_newton, gradient_descent, one_pass
 from .problems import PAPER, Problem, problem, setting, start
-from .results import FOLDER, after, curves, last, over_samples, records, runs
+from .results import FOLDER, after, curves, ends_over_samples, last, records, runs
 from .run import COLUMNS, RECORDED, State, advance, measured, steps
 
 __all__ = [
@@ -68,12 +68,12 @@ __all__ = [
     "advance",
     "after",
     "curves",
+    "ends_over_samples",
     "gauss_newton",
     "gradient_descent",
     "last",
     "measured",
     "one_pass",
-    "over_samples",
     "problem",
     "records",
     "runs",

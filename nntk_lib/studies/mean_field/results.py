@@ -82,7 +82,7 @@ def after(found: dict[int, dict], column: str, step: int) -> Array:
     return np.array(values)
 
 
-def over_samples(method: str, act: str, s: float, column: str = "test") -> Array:
+def ends_over_samples(method: str, act: str, s: float, column: str = "test") -> Array:
     """A column at the end of the runs of "mean-field-samples", shape (sizes, seeds), over the sizes `grids.SAMPLES`.
 
     Random features are the start of a run; their loss is that after refitting.
